@@ -1,0 +1,56 @@
+# Every target sets itself up: it needs Python 3.11 or newer, make and a package index. `make` alone lists the targets.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-failure down test soak lint bench requirements
+
+# The hosts of the lab in tests: `process` (no root, nothing installed) or `real` (root file systems, sshd, apt).
+TAKEOFF_LAB ?= process
+export TAKEOFF_LAB
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+PYTEST = $(BIN)/python -m pytest
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+setup: $(INSTALLED)  ## .venv with everything pinned in requirements.txt and requirements-dev.txt
+
+$(INSTALLED): requirements.txt requirements-dev.txt pyproject.toml .ci/setup
+	@.ci/setup $(VENV)
+	@touch $@
+
+demo: $(INSTALLED)  ## a fleet, Airflow and one deploy of a new package; everything stays up to click through
+	@$(BIN)/python -m lab.demo
+
+demo-failure: $(INSTALLED)  ## the same, with a host that breaks: the deploy stops, is repaired and retried
+	@$(BIN)/python -m lab.demo --failure
+
+down: $(INSTALLED)  ## stop all that the demo started
+	@$(BIN)/python -m lab.demo --down
+
+# Cheapest first, so that a mistake shows early. `make soak` has the tests that run for minutes.
+test: lint  ## lint, then all tests: pure ones, then against the lab, then in a real Airflow
+	@$(PYTEST) -m "not lab and not airflow and not soak" -n auto
+	@$(PYTEST) -m "lab and not airflow and not soak"
+	@$(PYTEST) -m "airflow and not soak"
+
+soak: $(INSTALLED)  ## the tests that run for minutes
+	@$(PYTEST) -m soak --timeout 3600
+
+lint: $(INSTALLED)  ## ruff (style and format) and mypy
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+bench: $(INSTALLED)  ## the benchmarks, as ratios to what one would use instead
+	@$(BIN)/python -m bench
+
+requirements:  ## resolve requirements*.in into requirements*.txt again (needs uv)
+	@command -v uv >/dev/null || { echo "make requirements needs uv: install it with 'pip install uv'." >&2; exit 1; }
+	@for name in requirements requirements-dev; do \
+	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	        $$name.in -o $$name.txt || exit 1; \
+	done

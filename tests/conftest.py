@@ -1,0 +1,40 @@
+"""What cannot run is counted and named; where nothing may be left out (CI), it fails the run."""
+
+import os
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+SKIPS_FORBIDDEN = "TAKEOFF_NO_SKIPS"
+"""Set to anything but nothing, or ``CI`` set: a skipped test fails the run."""
+
+
+def _skips_forbidden() -> bool:
+    return bool(os.environ.get(SKIPS_FORBIDDEN) or os.environ.get("CI"))
+
+
+def _skipped(config: pytest.Config) -> Iterator[tuple[str, str]]:
+    """Yield the node id and the reason of each test that was skipped."""
+    reporter = cast("TerminalReporter | None", config.pluginmanager.get_plugin("terminalreporter"))
+    for report in reporter.stats.get("skipped", []) if reporter else []:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        yield report.nodeid, reason.removeprefix("Skipped: ")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    on_a_worker = hasattr(session.config, "workerinput")
+    if not on_a_worker and _skips_forbidden() and any(_skipped(session.config)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    skipped = list(_skipped(config))
+    if not skipped:
+        return
+    forbidden = _skips_forbidden()
+    terminalreporter.section(f"{len(skipped)} skipped" + (", and none may be here" if forbidden else ""))
+    for nodeid, reason in skipped:
+        terminalreporter.line(f"{nodeid}: {reason}", red=forbidden)
