@@ -1,0 +1,1 @@
+"""Acts on hosts over SSH: connections, host jobs, lease, journal, balancers, rollout. No Airflow."""

@@ -1,0 +1,1 @@
+"""Airflow's tasks: context in, engine called, XCom, notes and links out."""

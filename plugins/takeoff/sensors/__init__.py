@@ -1,0 +1,1 @@
+"""Airflow's sensors: what starts a deploy."""

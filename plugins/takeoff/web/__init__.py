@@ -1,0 +1,1 @@
+"""FastAPI apps that the plugin mounts: fleet page, metrics, hooks and chat."""
