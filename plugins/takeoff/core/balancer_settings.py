@@ -44,7 +44,7 @@ class BalancedBackend(StrictModel):
 
 
 class LoadBalancer(StrictModel):
-    """One HAProxy process. Several with the same backends stand for a redundant pair: a host serves only if all say so."""
+    """One HAProxy process. Several with the same backends are a redundant set: a host serves only if all say so."""
 
     name: str = Field(pattern=HAPROXY_NAME)
     kind: Literal["haproxy"] = "haproxy"

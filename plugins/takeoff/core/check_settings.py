@@ -11,7 +11,7 @@ from takeoff.core.strict_model import Duration, StrictModel, parse_duration
 
 
 class Endpoint(StrictModel):
-    """Where an outside system answers: an Airflow connection (address and secret), or an address that needs no secret."""
+    """Where an outside system answers: an Airflow connection (address, secret), or an address without a secret."""
 
     connection: str | None = None
     """Airflow connection id; on the command line read from AIRFLOW_CONN_<ID>, in Airflow's own forms."""
@@ -63,7 +63,7 @@ class StageChecks(StrictModel):
 
 
 class FreezeWindow(StrictModel):
-    """A time in which nothing is deployed automatically: once (`from`, `until`), or again and again (`cron`, `duration`)."""
+    """A time without automatic deploys: once (`from`, `until`), or again and again (`cron`, `duration`)."""
 
     name: str
     starts: datetime | None = Field(default=None, alias="from")

@@ -22,6 +22,9 @@ Path = tuple[str | int, ...]
 NAME = r"^[a-z0-9][a-z0-9_-]{0,30}$"
 """Environments, stages and roles: they become parts of DAG and task ids, file names and operation ids."""
 
+RESERVED_NAMES = ("qa", "alerts", "post_deploy", "roll_back")
+"""No stage or role may be called so: the ids of a run's tasks would not be unique."""
+
 TASK_LIMIT = 30
 """Tasks of one run, however large the fleet: more cannot be read in Airflow's graph."""
 
@@ -98,10 +101,10 @@ class MigrationSettings(StrictModel):
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = {}
     """Variables exported to migrations only, such as a database address that bypasses PgBouncer."""
     regular: tuple[str, ...] = ("gitlab-ctl reconfigure",)
-    """Commands of the regular migrations, after the package was installed; SKIP_POST_DEPLOYMENT_MIGRATIONS=true is exported."""
+    """Commands of the regular migrations, after the install; SKIP_POST_DEPLOYMENT_MIGRATIONS=true is exported."""
     post_deploy: tuple[str, ...] = ("gitlab-rake db:migrate",)
     status: str = "gitlab-rake db:migrate:status"
-    """Prints `up` or `down`, version and name of each migration; `down` rows after the regular ones are pending post-deploy migrations."""
+    """Prints `up` or `down`, version and name of each migration; `down` after the regular ones is post-deploy."""
     timeout: Duration = parse_duration("10h")
 
 
@@ -163,7 +166,9 @@ class Environment(StrictModel):
     def hosts(self) -> dict[str, Host]:
         """Every host that Takeoff talks to by SSH, by name: blessed node, fleet, balancer nodes."""
         found = {self.deploy_node.name: self.deploy_node, **{m.host.name: m.host for m in self.members()}}
-        return found | {b.host.name: b.host for b in self.load_balancers if b.host is not None and b.host.name not in found}
+        return found | {
+            b.host.name: b.host for b in self.load_balancers if b.host is not None and b.host.name not in found
+        }
 
     @property
     def fleet(self) -> tuple[str, ...]:
@@ -206,7 +211,7 @@ class Environment(StrictModel):
         """Roles as a rollback goes through them."""
         if self.rollback_order is not None:
             return self.rollback_order
-        place = {role: -1 for role in ROLLBACK_FIRST} | {role: 1 for role in ROLLBACK_LAST}
+        place = dict.fromkeys(ROLLBACK_FIRST, -1) | dict.fromkeys(ROLLBACK_LAST, 1)
         # Praefect is a client of Gitaly, so it goes before it, whatever the deploy order says.
         return tuple(sorted(self.role_names, key=lambda role: (place.get(role, 0), role == "gitaly")))
 
@@ -246,15 +251,22 @@ def misfits(environment: Environment) -> Iterator[tuple[Path, str]]:
         for role, part in stage.roles.items():
             path = ("stages", number, "roles", role)
             if role not in env.roles:
-                yield (
-                    path,
-                    f"role {role!r} has no recipe: describe it under `roles` with a `health` check "
-                    f"(GitLab's own roles have one: {', '.join(GITLAB_RECIPES)})",
-                )
+                known = ", ".join(GITLAB_RECIPES)
+                hint = f"describe it under `roles` with a `health` check (GitLab's own have one: {known})"
+                yield path, f"role {role!r} has no recipe: {hint}"
             for host in part.hosts:
                 if host.name in places:
                     yield path, f"host {host.name!r} is named twice; a host has one place"
                 places[host.name] = path
+    for number, stage in enumerate(env.stages):
+        for name in (stage.name, *stage.roles):
+            if name in RESERVED_NAMES:
+                reserved = ", ".join(RESERVED_NAMES)
+                yield ("stages", number), f"{name!r} would clash with a task's id ({reserved}); choose another name"
+    # Ten tasks stand in every run; QA and alerts may follow each stage.
+    tasks = 10 + sum(len(stage.roles) + 2 for stage in env.stages)
+    if tasks > TASK_LIMIT:
+        yield ("stages",), f"make a run of up to {tasks} tasks, more than the {TASK_LIMIT} that can be read in a graph"
     for role in used:
         if role in env.roles and env.batch_for(role).is_zero:
             where = ("roles", role, "batch") if env.roles[role].batch else ("batch",)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import types
 import typing
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -120,7 +119,7 @@ def _sentence(details: ErrorDetails) -> str:
 
 
 def _written_path(loc: Path, root: yaml.Node) -> Path:
-    """Leave out what pydantic adds to a location (names of union members, of keys' checks) and the file does not hold."""
+    """Leave out of a location what pydantic adds to it (a union's member, a key's check): the file does not hold it."""
     path: Path = ()
     for part in loc:
         if _child(_node_at(root, path), part) is not None:
@@ -177,9 +176,8 @@ def _tags_of(model: type[BaseModel]) -> tuple[Any, ...]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
-    for argument in typing.get_args(annotation):
+    arguments = typing.get_args(annotation)
+    if not arguments and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in arguments:
         yield from _models_in(argument)

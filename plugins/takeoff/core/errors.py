@@ -97,7 +97,7 @@ class FloorReached(CheckFailed):
 
 
 class BudgetSpent(CheckFailed):
-    """More hosts failed than the failure budget allows: the rollout stopped; repair them and try the same task again."""
+    """More hosts failed than the failure budget allows: the rollout stopped; repair them and try the task again."""
 
 
 class Refused(TakeoffError):
@@ -132,14 +132,14 @@ class Superseded(Refused):
 
 
 class AuthorityDoubtful(Refused):
-    """The journal is empty, older than its copies, broken or not the environment's: nothing may change until restored."""
+    """The journal is empty, broken, older than its copies or another one: nothing may change until it is restored."""
 
     def __init__(self, message: str) -> None:
         super().__init__("authority", message)
 
 
 class SourceUnavailable(TakeoffError):
-    """An outside system (package source, GitLab, Alertmanager, Airflow's API) gave no answer: worth another try.
+    """An outside system (package source, GitLab, Alertmanager, Airflow) gave no answer: worth another try.
 
     Attributes:
         source: what was asked, as the environment file names it.

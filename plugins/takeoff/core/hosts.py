@@ -94,7 +94,7 @@ class Inventory(StrictModel):
     file: str | None = None
     """Path of an inventory file, relative to the environment file."""
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
-    """Program and arguments that print the inventory (`[ansible-inventory, --list]`); run without a shell, 60 s at most."""
+    """Program and arguments that print the inventory (`[ansible-inventory, --list]`); no shell, 60 s at most."""
     group: str
     """Group of the inventory whose hosts, children's included, form this role."""
 

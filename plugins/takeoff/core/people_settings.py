@@ -60,6 +60,7 @@ class Right(StrEnum):
 
 
 class ChatRights(StrictModel):
-    """Who may do what from chat: a right → users and groups (`slack:U012AB3CD`, `slack-group:S0604QSJC`, `mattermost:alice`)."""
+    """Who may do what from chat."""
 
     rights: dict[Right, tuple[str, ...]] = Field(default={})
+    """A right → users and groups: `slack:U012AB3CD`, `slack-group:S0604QSJC`, `mattermost:<user name>`."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, model_validator, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from takeoff.core.strict_model import Duration, Share, StrictModel, parse_duration
 
 
 class HealthCheck(StrictModel):
-    """How a host shows that it can serve, asked on the host itself: a URL that answers 2xx, or a command that exits 0."""
+    """How a host shows that it can serve, asked on the host: a URL that answers 2xx, or a command that exits 0."""
 
     url: str | None = Field(default=None, pattern=r"^https?://\S+$")
     """Asked with curl on the host, so that GitLab's monitoring allowlist (localhost) lets it through."""
@@ -91,7 +91,7 @@ ROLLBACK_FIRST = ("git",)
 """Rolled back before the rest: the frontends of git over SSH and HTTPS."""
 
 ROLLBACK_LAST = ("gitaly", "praefect")
-"""Rolled back after the rest: a newer Gitaly serves older clients, and not the other way round (GitLab docs, "Zero-downtime upgrades")."""
+"""Rolled back last: a newer Gitaly serves older clients, not the other way round ("Zero-downtime upgrades")."""
 
 
 def complete_recipes(given: Any) -> Any:
