@@ -1,0 +1,133 @@
+"""A small HTTP/1.1 server with keep-alive that ends as a web application should: what it has begun it finishes.
+
+TERM: no new connections, requests under way are answered, then the process exits. HUP: the same, then the program is
+started again in place with the listening socket kept, so that connections wait instead of being refused.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from urllib.parse import parse_qs, unquote, urlsplit
+
+REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error",
+           503: "Service Unavailable"}
+LISTENER = "GITLAB_LISTENER"
+"""Environment variable that hands the listening socket to the program's next image."""
+
+FINISH_SECONDS = 10
+"""How long requests under way may take after TERM or HUP."""
+
+
+class Request:
+    """One request: method, path, query (name → last value), headers (lower case) and body."""
+
+    def __init__(self, method, target, headers, body):
+        parts = urlsplit(target)
+        self.method, self.path, self.headers, self.body = method, unquote(parts.path), headers, body
+        self.query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+
+
+class Server:
+    """Serves `handle(request) -> (status, body, content type)`, one thread for each connection."""
+
+    def __init__(self, address, port, handle):
+        self.handle, self.stopping, self.busy, self.served = handle, False, 0, 0
+        self.lock = threading.Lock()
+        self.idle = set()
+        inherited = os.environ.pop(LISTENER, None)
+        if inherited:
+            self.listener = socket.socket(fileno=int(inherited))
+        else:
+            self.listener = socket.create_server((address, port), backlog=256)
+        self.wake, self.woken = socket.socketpair()
+
+    def run(self):
+        """Serve until TERM or HUP."""
+        threading.stack_size(256 * 1024)
+        signal.signal(signal.SIGTERM, lambda *_: self.wake.send(b"T"))
+        signal.signal(signal.SIGINT, lambda *_: self.wake.send(b"T"))
+        signal.signal(signal.SIGHUP, lambda *_: self.wake.send(b"H"))
+        threading.Thread(target=self._accept, daemon=True).start()
+        order = self.woken.recv(1)
+        self.stopping = True
+        if order == b"T":
+            # shutdown() wakes the accepting thread, close() alone does not
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
+        self._finish()
+        if order == b"H":
+            os.set_inheritable(self.listener.fileno(), True)
+            os.environ[LISTENER] = str(self.listener.fileno())
+            os.execv(sys.executable, [sys.executable, "-ESs", *sys.argv])
+
+    def _finish(self):
+        deadline = time.monotonic() + FINISH_SECONDS
+        while time.monotonic() < deadline:
+            with self.lock:
+                for connection in self.idle:
+                    try:
+                        connection.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        pass
+                self.idle.clear()
+                if not self.busy:
+                    return
+            time.sleep(0.02)
+
+    def _accept(self):
+        while not self.stopping:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        stream = connection.makefile("rb")
+        try:
+            while not self.stopping:
+                with self.lock:
+                    self.idle.add(connection)
+                first = stream.readline(8192)
+                with self.lock:
+                    self.idle.discard(connection)
+                    if not first.strip():
+                        return
+                    self.busy += 1
+                try:
+                    if not self._answer(connection, stream, first):
+                        return
+                finally:
+                    with self.lock:
+                        self.busy -= 1
+                        self.served += 1
+        except (OSError, ValueError):
+            pass  # the other side left, or sent what is no request
+        finally:
+            stream.close()
+            connection.close()
+
+    def _answer(self, connection, stream, first):
+        method, target, version = first.decode("latin-1").split()
+        headers = {}
+        while (line := stream.readline(8192)).strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        body = stream.read(int(headers.get("content-length", 0)))
+        try:
+            status, content, kind = self.handle(Request(method, target, headers, body))
+        except Exception as error:  # a request must not end the server: users see 500, the log the cause
+            print("%s %s: %s: %s" % (method, target, type(error).__name__, error), file=sys.stderr, flush=True)
+            status, content, kind = 500, {"message": "500 Internal Server Error"}, "application/json"
+        data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        last = self.stopping or headers.get("connection", "").lower() == "close" or version == "HTTP/1.0"
+        connection.sendall(
+            ("HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n"
+             % (status, REASONS.get(status, ""), kind, len(data), "close" if last else "keep-alive")).encode() + data
+        )
+        return not last
