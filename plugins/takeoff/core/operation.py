@@ -145,9 +145,11 @@ class Lease(Stored):
         driver: who acts.
         epoch: higher than that of every driver before; hosts refuse lower ones.
         authority: id of the journal that gave it.
+        predecessors: ids that the journal had before it was moved or restored: hosts that know only those follow.
     """
 
     operation: Operation
     driver: Driver
     epoch: int
     authority: str
+    predecessors: tuple[str, ...] = ()

@@ -103,6 +103,7 @@ class Record(Stored):
         seq: entries so far.
         head: hash of the last one.
         authority: id of the journal's authority.
+        former_authorities: ids it had before it was moved or restored, newest first.
         epoch: highest so far.
         operations: by id, in order of opening.
         deployed: versions that the whole fleet ran, oldest first.
@@ -117,6 +118,7 @@ class Record(Stored):
     head: str = FIRST
     authority: str = ""
     authority_host: str = ""
+    former_authorities: tuple[str, ...] = ()
     epoch: int = 0
     operations: dict[str, OperationRecord] = {}
     deployed: tuple[Deployed, ...] = ()
@@ -152,7 +154,8 @@ def _changes(record: Record, entry: Entry) -> dict[str, object]:
             known = Deployed(version=version, at=entry.at, operation="")
             return {"authority": authority, "deployed": (*record.deployed, known) if version else record.deployed}
         case AuthorityMoved(authority=authority, host=host):
-            return {"authority": authority, "authority_host": host}
+            former = (record.authority, *record.former_authorities) if record.authority else ()
+            return {"authority": authority, "authority_host": host, "former_authorities": former}
         case HoldSet(reason=reason, until=until):
             return {"hold": Hold(by=entry.by, reason=reason, since=entry.at, until=until)}
         case HoldLifted():

@@ -1,0 +1,181 @@
+"""Host jobs: commands that live on the host, whatever becomes of the connection or of this process.
+
+A job is named by operation, host and step; its attempts are numbered. The host decides, under a lock, whether an
+attempt is started or attached to (``host.sh``, verb ``job-ensure``), so that nothing ever runs twice at once.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from takeoff.core.environment import Environment
+from takeoff.core.errors import TAIL_LIMIT, CommandFailed, HostUnreachable, JobLost, TakeoffError
+from takeoff.core.operation import Lease
+from takeoff.fleet.host_script import Answer, HostScript, lease_arguments
+from takeoff.fleet.protocols import Clock, Transport
+
+LONG_POLL_S = 20
+"""Seconds a host waits for news of a job before it answers that there are none."""
+
+FIRST_CONTACT_S = 30.0
+"""Seconds for which a host that does not answer the first call is tried again."""
+
+PATIENCE_S = 300.0
+"""Seconds for which a host is tried again once its job runs: a reboot's length."""
+
+_TAIL_BYTES = 2 * TAIL_LIMIT
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """A job that ended well.
+
+    Attributes:
+        exit_status: 0; anything else is raised.
+        output_tail: the end of its output, standard error included; at most 2000 characters.
+        attempt: number of the attempt, from 1.
+        attached: it ran, or had ended, before this call.
+        already_done: it had ended well before this call: nothing was done now.
+    """
+
+    exit_status: int
+    output_tail: str
+    attempt: int
+    attached: bool
+    already_done: bool
+
+
+class HostJobs:
+    """Runs the changing commands of an environment as host jobs."""
+
+    def __init__(self, transport: Transport, clock: Clock, environment: Environment) -> None:
+        self._script = HostScript(transport, environment)
+        self._clock = clock
+
+    async def run(
+        self,
+        lease: Lease,
+        host: str,
+        step: str,
+        script: str,
+        *,
+        arguments: Sequence[str] = (),
+        timeout_s: float,
+        output: Callable[[str], None] | None = None,
+        describe: str,
+        attempt: int | None = None,
+    ) -> JobResult:
+        """Bring a job to its end: start it, attach to it while it runs, or find it done.
+
+        A success is final. A failed, stopped or lost attempt is raised once, remembered on the host as told, and the
+        next call starts another attempt. A broken connection is mended and the log goes on where it broke off; when
+        this coroutine is cancelled, the job runs on.
+
+        Args:
+            lease: whose epoch the host checks before it starts anything.
+            host: name in the environment.
+            step: what is done, once for each operation and host: letters, digits, ``.``, ``_`` and ``-``.
+            script: POSIX sh text; runs as root, standard input empty, umask 022, in the folder of its attempt.
+            arguments: the script's ``$1``, ``$2``, … as they are.
+            timeout_s: seconds from this call until the job, all its processes included, is stopped.
+            output: gets the job's output, line by line, without line ends.
+            describe: what the job is, for errors: ``gitlab-ctl reconfigure``.
+            attempt: insist on this attempt: a failed one of that number is raised again and again, and the next one
+                begins only when the caller asks for the next number. For migrations, whose failures the journal counts.
+
+        Raises:
+            CommandFailed: it exited non-zero, or was stopped because its time was over.
+            JobLost: it began and left no result (reboot, kill): look how far it came before calling again.
+            Superseded: the host knows a newer driver; nothing was started.
+            AuthorityDoubtful: the host belongs to another journal; nothing was started.
+            HostUnreachable: no contact for too long; the job may run on.
+        """
+        job = (lease.operation.id, host, step)
+        deadline = self._clock.monotonic() + timeout_s
+        log = _Log(output)
+        ensure = (*lease_arguments(lease), *job, str(attempt or 0), str(LONG_POLL_S), *arguments)
+        answer = await self._call(host, FIRST_CONTACT_S, "job-ensure", *ensure, stdin=script.encode())
+        number, attached = answer.number("attempt"), answer.fields.get("fresh") != "1"
+        at = (*job, str(number))
+        if attached and answer.fields["state"] == "done" and answer.fields.get("rc") == "0":
+            size = answer.number("size")
+            answer = await self._call(host, PATIENCE_S, "job-read", *at, str(max(0, size - _TAIL_BYTES)), "0")
+            return JobResult(0, _Log(None).take(answer.data, last=True), number, attached=True, already_done=True)
+        stopped = False
+        while not _ended(answer):
+            log.take(answer.data)
+            left = deadline - self._clock.monotonic()
+            if left <= 0 and not stopped:
+                stopped = True
+                await self._call(host, PATIENCE_S, "job-kill", *lease_arguments(lease), *at)
+            wait = str(max(0, min(LONG_POLL_S, round(left))))
+            answer = await self._call(host, PATIENCE_S, "job-read", *at, answer.fields["next"], wait)
+        tail = log.take(answer.data, last=True)
+        if answer.fields["state"] == "done" and answer.fields["rc"] == "0":
+            return JobResult(0, tail, number, attached=attached, already_done=False)
+        failure = self._failure(answer, host, job, describe, tail, timeout_s)
+        try:
+            await self._call(host, FIRST_CONTACT_S, "job-report", *lease_arguments(lease), *at)
+        except HostUnreachable:
+            pass  # The host did not hear that it was told: the next call tells it again, which is the safe side.
+        raise failure
+
+    @staticmethod
+    def _failure(
+        answer: Answer, host: str, job: tuple[str, str, str], describe: str, tail: str, timeout_s: float
+    ) -> TakeoffError:
+        where = f"its log is {answer.fields.get('folder', '')}/log"
+        match answer.fields["state"]:
+            case "done":
+                return CommandFailed(host, describe, answer.number("rc"), tail, where)
+            case "killed":
+                late = f"it was not done in {timeout_s:.0f} s and was stopped with all its processes; {where}"
+                return CommandFailed(host, describe, -answer.number("rc"), tail, late)
+            case _:
+                how = "the host was rebooted" if answer.fields.get("rebooted") == "1" else "it was killed"
+                return JobLost(
+                    host,
+                    "/".join(job),
+                    f"{describe} began (attempt {answer.number('attempt')}) and left no result, because {how}; "
+                    f"look how far it came ({where}) before it is tried again",
+                )
+
+    async def _call(self, host: str, patience_s: float, verb: str, *arguments: str, stdin: bytes = b"") -> Answer:
+        """Call a verb, again and again for a while if the host gives no answer."""
+        give_up, pause = self._clock.monotonic() + patience_s, 1.0
+        while True:
+            try:
+                return await self._script.call(host, verb, *arguments, stdin=stdin, timeout_s=LONG_POLL_S + 40.0)
+            except HostUnreachable:
+                if self._clock.monotonic() + pause > give_up:
+                    raise
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, 15.0)
+
+
+def _ended(answer: Answer) -> bool:
+    """Whether the job is over and its log was read to the last byte."""
+    return answer.fields["state"] not in ("running", "orphaned") and answer.fields["next"] == answer.fields["size"]
+
+
+class _Log:
+    """Cuts a stream of bytes into lines and keeps its end."""
+
+    def __init__(self, output: Callable[[str], None] | None) -> None:
+        self._output = output
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._line = self._tail = ""
+
+    def take(self, data: bytes, *, last: bool = False) -> str:
+        """Add bytes; with ``last``, also hand out a line that has no end. Returns the end of all text so far."""
+        text = self._decoder.decode(data, last)
+        self._tail = (self._tail + text)[-TAIL_LIMIT:]
+        *lines, self._line = (self._line + text).split("\n")
+        if last and self._line:
+            lines, self._line = [*lines, self._line], ""
+        if self._output is not None:
+            for line in lines:
+                self._output(line.rstrip("\r"))
+        return self._tail
