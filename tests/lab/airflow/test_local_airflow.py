@@ -1,0 +1,138 @@
+"""A whole Airflow, really started, and what is left when it, or whoever started it, comes to an end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from lab.airflow import LocalAirflow, launch
+from lab.airflow.processes import RecordedProcess
+from lab.state import LabError
+
+
+@pytest.fixture
+def airflow(tmp_path: Path) -> Iterator[LocalAirflow]:
+    (tmp_path / "environments").mkdir()
+    local = LocalAirflow(tmp_path / "state", tmp_path / "environments", connections={})
+    yield local
+    local.stop()
+
+
+def recorded(state: Path) -> dict[str, RecordedProcess]:
+    """All processes that have a record, by name."""
+    records = [*(state / "run").glob("*.process"), *(state / "postgres").glob("*.process")]
+    return {record.stem: process for record in records if (process := RecordedProcess.read(record))}
+
+
+def of_that_airflow(state: Path) -> list[str]:
+    """Everything that runs and names the state folder in its arguments, working folder or open files."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            names = [*process.cmdline(), process.cwd(), *(file.path for file in process.open_files())]
+            if process.pid != os.getpid() and any(name.startswith(str(state)) for name in names):
+                found.append(f"{process.pid} {' '.join(process.cmdline())}")
+        except psutil.Error:
+            continue
+    return found
+
+
+def is_listened_on(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.airflow
+def test_it_becomes_healthy_knows_its_accounts_listens_on_loopback_only_and_leaves_nothing(airflow) -> None:
+    airflow.start()
+    health = requests.get(f"{airflow.base_url}/api/v2/monitor/health", timeout=10).json()
+    assert {part: health[part]["status"] for part in sorted(health)} == {
+        "dag_processor": "healthy",
+        "metadatabase": "healthy",
+        "scheduler": "healthy",
+        "triggerer": "healthy",
+    }
+
+    for account in (airflow.admin, airflow.service_account):
+        login = {"username": account.name, "password": account.password}
+        assert requests.post(f"{airflow.base_url}/auth/token", json=login, timeout=10).status_code == 201
+
+    family = [member for process in recorded(airflow.state_dir).values() for member in process.family()]
+    listening = {
+        connection.laddr for process in family for connection in process.net_connections("inet") if not connection.raddr
+    }
+    assert {(address.ip, address.port) for address in listening} == {("127.0.0.1", int(airflow.base_url[17:]))}
+
+    before = recorded(airflow.state_dir)
+    airflow.start()
+    assert recorded(airflow.state_dir) == before, "a second start leaves the running one as it is"
+
+    LocalAirflow(airflow.state_dir, airflow.environments_dir, connections={}).stop()
+    assert of_that_airflow(airflow.state_dir) == []
+    assert not is_listened_on(int(airflow.base_url[17:]))
+    airflow.stop()
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("reached", ["postgres", "launch", "api-server"])
+def test_what_a_killed_starter_left_is_stopped_by_another_process(airflow: LocalAirflow, reached: str) -> None:
+    state, environments = str(airflow.state_dir), str(airflow.environments_dir)
+    script = (
+        "from pathlib import Path; from lab.airflow import LocalAirflow;"
+        f"LocalAirflow(Path({state!r}), Path({environments!r}), connections={{}}).start()"
+    )
+    with subprocess.Popen([sys.executable, "-c", script]) as starter:
+        deadline = time.monotonic() + 60
+        while reached not in recorded(airflow.state_dir):
+            assert starter.poll() is None, "the start ended too early to be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        starter.send_signal(signal.SIGKILL)
+    airflow.stop()
+    assert of_that_airflow(airflow.state_dir) == []
+    assert recorded(airflow.state_dir) == {}
+
+
+@pytest.mark.airflow
+def test_a_component_that_dies_is_named_with_the_end_of_its_log_and_the_rest_is_stopped(tmp_path: Path) -> None:
+    wrong = {"AIRFLOW__CORE__EXECUTOR": "NoSuchExecutor"}
+    airflow = LocalAirflow(tmp_path, tmp_path, connections={}, extra_env=wrong)
+    with pytest.raises(LabError, match=r"(?s)Airflow.*(scheduler ended|could not be started).*NoSuchExecutor"):
+        airflow.start()
+    assert of_that_airflow(tmp_path) == []
+
+
+def test_a_port_in_use_is_refused_in_one_sentence_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LabError, match=f"Port {port} of 127.0.0.1 is in use: free it, or choose another"):
+            LocalAirflow(tmp_path, tmp_path, port=port, connections={}).start()
+    assert recorded(tmp_path) == {}
+
+
+def test_a_foreign_process_under_a_recorded_id_survives_stop(airflow: LocalAirflow) -> None:
+    record = launch.record_file(airflow.state_dir / "run", "scheduler")
+    record.parent.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as foreign:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        fields = Path(f"/proc/{foreign.pid}/stat").read_text().split()
+        fields[21] = str(int(fields[21]) - 1)
+        record.write_text(f"{boot}{' '.join(fields)}\n")
+        airflow.stop()
+        assert foreign.poll() is None
+        foreign.kill()
+
+
+def test_secrets_are_kept_for_the_next_start_and_readable_by_their_owner_only(airflow: LocalAirflow) -> None:
+    password = airflow.admin_password
+    again = LocalAirflow(airflow.state_dir, airflow.environments_dir, connections={})
+    assert again.admin_password == password != again.service_account.password
+    assert (airflow.state_dir / "airflow" / "secrets.json").stat().st_mode & 0o077 == 0
