@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shlex
@@ -28,7 +29,6 @@ _COMMON = (
     "openssh-server",
     "procps",
     "python3",
-    "python3-psycopg2",
     "runit",
     "sudo",
 )
@@ -94,8 +94,7 @@ def build_images() -> None:
     with FileLock(cache / "images.lock"):
         missing = [image for image in (HOST, SERVER) if not image.folder().is_dir()]
         if missing:
-            if not _sources():
-                refresh_package_lists()
+            refresh_package_lists()
             with ThreadPoolExecutor() as pool:
                 list(pool.map(_build, missing))
         _drop_outdated(cache)
@@ -116,14 +115,19 @@ def _build(image: Image) -> None:
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT),
         f"--include={','.join(image.packages)}",
-        f"--customize-hook=sh -c {shlex.quote(_FINISH)} finish \"$1\" {shlex.quote(str(ROOT_FILES))}",
+        f'--customize-hook=sh -c {shlex.quote(_FINISH)} finish "$1" {shlex.quote(str(ROOT_FILES))}',
         _codename(),
         str(half),
         *_sources(),
     ]
     with log.open("wb") as stream:
         done = subprocess.run(
-            command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True, check=False
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            check=False,
         )
     if done.returncode:
         last = " / ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
@@ -132,12 +136,11 @@ def _build(image: Image) -> None:
     half.rename(final)
 
 
+@functools.cache
 def _sources() -> tuple[str, ...]:
     """The machine's own Debian mirrors, as apt itself resolves its configuration, one line each."""
     codename = _codename()
-    listed = _output(
-        ["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
-    )
+    listed = _output(["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)", "Created-By: Packages"])
     suites = {codename, f"{codename}-updates", f"{codename}-security"}
     found: dict[tuple[str, str], set[str]] = {}
     for site, suite, component in sorted({tuple(line.split()) for line in listed.splitlines() if line.count(" ") == 2}):
@@ -150,7 +153,9 @@ def _codename() -> str:
     for line in Path("/etc/os-release").read_text().splitlines():
         if line.startswith("VERSION_CODENAME="):
             return line.partition("=")[2].strip('"')
-    raise LabError("/etc/os-release has no VERSION_CODENAME, so the lab cannot tell which Debian to build its hosts from")
+    raise LabError(
+        "/etc/os-release has no VERSION_CODENAME, so the lab cannot tell which Debian to build its hosts from"
+    )
 
 
 def _drop_outdated(cache: Path) -> None:
@@ -170,4 +175,3 @@ def _mounts(process: Path) -> str:
 
 def _output(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-

@@ -68,7 +68,9 @@ def await_parts(folder: Path, names: set[str], timeout_seconds: float = 20) -> d
     end = time.monotonic() + timeout_seconds
     while missing := names - (parts := find(folder)).keys():
         if time.monotonic() > end:
-            raise LabError(f"{', '.join(sorted(missing))} did not start within {timeout_seconds:.0f} s; see {folder}/log")
+            raise LabError(
+                f"{', '.join(sorted(missing))} did not start within {timeout_seconds:.0f} s; see {folder}/log"
+            )
         time.sleep(0.02)
     return parts
 

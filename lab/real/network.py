@@ -34,11 +34,6 @@ def cable(index: int) -> str:
     return f"port{index}"
 
 
-def address(subnet: str, index: int) -> str:
-    """The address of a host; the machine has the first one of the subnet."""
-    return str(ipaddress.ip_network(subnet)[10 + index])
-
-
 def free_subnet() -> str:
     """Addresses that the machine has no route to yet, so that the lab's hide nobody.
 
@@ -95,14 +90,25 @@ def unplug_machine(folder: Path) -> None:
     subprocess.run(["ip", "link", "delete", machine_cable(folder)], capture_output=True, check=False)
 
 
-def batch(commands: list[str], holder: int | None = None) -> None:
+def batch(commands: list[str], holder: int | None = None, *, keep_going: bool = False) -> None:
     """Run ip(8) commands at one go, in the network namespace of a process or of the machine.
+
+    Args:
+        commands: without the leading ``ip``.
+        holder: process in whose network namespace; None for the machine's own.
+        keep_going: go on after a command that failed, and take its failure as expected.
 
     Raises:
         LabError: one failed; the ones before it are done.
     """
     inside = [] if holder is None else ["nsenter", f"--net=/proc/{holder}/ns/net"]
-    _run([*inside, "ip", "-batch", "-"], "\n".join(commands) + "\n")
+    text = "\n".join(commands) + "\n"
+    if keep_going:
+        subprocess.run(
+            [*inside, "ip", "-force", "-batch", "-"], input=text, text=True, capture_output=True, check=False
+        )
+    else:
+        _run([*inside, "ip", "-batch", "-"], text)
 
 
 def _run(command: list[str], text: str = "") -> str:

@@ -1,0 +1,176 @@
+"""Boots, finds, enters and powers off the machines of one lab."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from lab.kind import HostResult
+from lab.real import namespaces, network
+from lab.real.addresses import Addresses
+from lab.real.image import HOST, SERVER
+from lab.state import LabError
+
+_NETWORK = "network"
+"""The part that holds the bridge's namespace: a sleeping process."""
+
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
+
+
+class Fleet:
+    """The machines of the lab in one folder.
+
+    Attributes:
+        folder: the lab's folder.
+        addresses: the machines' names and numbers.
+        layers: read-only layers above the image of the hosts, highest first.
+    """
+
+    def __init__(self, folder: Path, addresses: Addresses, layers: tuple[Path, ...] = ()) -> None:
+        self.folder, self.addresses, self.layers = folder, addresses, layers
+
+    def disk_folder(self, name: str) -> Path:
+        """Where the machine's disk is kept."""
+        return self.folder / "hosts" / name
+
+    def boot(self, names: Iterable[str]) -> None:
+        """Boot machines, the bridge before them, and wait until each answers on its SSH port; running ones stay.
+
+        Raises:
+            LabError: a machine does not come up; names it and its log.
+        """
+        running = namespaces.find(self.folder)
+        starting = [name for name in names if name not in running]
+        (self.folder / "log").mkdir(exist_ok=True)
+        if _NETWORK not in running:
+            running |= self._make_network()
+        holder = running[_NETWORK].pid
+        with contextlib.ExitStack() as stack:
+            gates = {name: stack.enter_context(self._spawn(name)) for name in starting}
+            parts = namespaces.await_parts(self.folder, set(starting))
+            stale = [f"link delete {network.cable(self.addresses.port(name))}" for name in starting]
+            network.batch(stale, holder, keep_going=True)  # of a boot that was cut short
+            network.plug(holder, [(self.addresses.port(name), parts[name].pid) for name in starting])
+            for gate in gates.values():
+                gate.write(b"go\n")
+        self._await_ssh(starting)
+
+    def process(self, name: str) -> psutil.Process | None:
+        """Process 1 of a machine, or None while it is off."""
+        return namespaces.find(self.folder).get(name)
+
+    def network_process(self) -> psutil.Process:
+        """The process that holds the bridge's network namespace.
+
+        Raises:
+            LabError: the lab is down.
+        """
+        if process := namespaces.find(self.folder).get(_NETWORK):
+            return process
+        raise LabError(f"{self.folder}: the lab's network is down; bring the lab up with `python -m lab up`")
+
+    def power_off(self, name: str) -> None:
+        """End every process of a machine at once; its disk stays."""
+        if process := self.process(name):
+            namespaces.kill(process)
+            psutil.wait_procs([process], timeout=10)
+            while self.process(name):
+                time.sleep(0.01)
+
+    def run(self, name: str, script: str, timeout_seconds: float, *, user: str | None = None) -> HostResult:
+        """Run a sh script on a machine as root, or as another user, without SSH.
+
+        Raises:
+            LabError: the machine is off, or the script took too long (it is ended then).
+        """
+        if not (process := self.process(name)):
+            raise LabError(f"{name} is off; `python -m lab mend power-off {name}` boots it")
+        inside = ["nsenter", f"--target={process.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
+        command = (
+            ["sh", "-c", script]
+            if user is None
+            else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "sh", "-c", script]
+        )
+        started = subprocess.Popen(
+            [*inside, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_ENVIRONMENT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            output, _ = started.communicate(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(started.pid, 9)
+            started.wait()
+            raise LabError(
+                f"{name}: a script of the lab took more than {timeout_seconds:.0f} s: {script[:80]}"
+            ) from None
+        return HostResult(started.returncode, output)
+
+    def stop(self) -> None:
+        """End the lab's processes, and with them its mounts, namespaces and cables; also after a crash."""
+        network.unplug_machine(self.folder)
+        namespaces.kill_all(self.folder)
+
+    def _make_network(self) -> dict[str, psutil.Process]:
+        network.unplug_machine(self.folder)
+        with namespaces.spawn(
+            self.folder,
+            part=_NETWORK,
+            namespaces=["--net"],
+            command=["sh", "-c", "read -r _ && exec sleep infinity </dev/null"],
+            log=self.folder / "log" / "network.log",
+        ) as gate:
+            found = namespaces.await_parts(self.folder, {_NETWORK})
+            network.lay(self.folder, found[_NETWORK].pid, self.addresses.subnet)
+            gate.write(b"go\n")
+        return found
+
+    def _spawn(self, name: str) -> IO[bytes]:
+        server = name not in {host.name for host in self.addresses.layout.hosts}
+        images = [SERVER.folder()] if server else [*self.layers, HOST.folder()]
+        return namespaces.spawn(
+            self.folder,
+            part=name,
+            namespaces=["--mount", "--propagation=private", "--uts", "--ipc", "--net"],
+            command=[
+                "sh",
+                str(namespaces.BOOT),
+                str(self.disk_folder(name)),
+                name,
+                ":".join(map(str, images)),
+                self.addresses.with_bits(name),
+            ],
+            log=self.folder / "log" / f"{name}.log",
+        )
+
+    def _await_ssh(self, names: list[str], timeout_seconds: float = 30) -> None:
+        end, waiting = time.monotonic() + timeout_seconds, dict.fromkeys(names)
+        while waiting:
+            for name in list(waiting):
+                with contextlib.suppress(OSError), socket.create_connection((self.addresses.of(name), 22), 0.5):
+                    del waiting[name]
+            if waiting and time.monotonic() > end:
+                raise LabError(
+                    f"{', '.join(waiting)} did not answer on SSH within {timeout_seconds:.0f} s; "
+                    f"see {self.folder / 'log'}"
+                )
+            if waiting:
+                time.sleep(0.02)
