@@ -1,30 +1,45 @@
-"""What can forbid a deploy before it changes anything: each gate with what blocks, since when, who, what lifts it."""
+"""What preflight finds: gates by name, what each finding does to a deploy, and how a person passes one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from takeoff.core.errors import ConfigError, Refused
 from takeoff.core.operation import Stored
 
 PAUSED = "paused"
 LEASE = "lease"
+AUTHORITY = "authority"
+DOWNGRADE = "downgrade"
+REJECTED = "rejected"
+UPGRADE_PATH = "upgrade_path"
 FREEZE = "freeze"
 GITLAB_FREEZE = "gitlab_freeze"
-UPGRADE_PATH = "upgrade_path"
 BACKGROUND_MIGRATIONS = "background_migrations"
-REJECTED = "rejected"
-LEFT_BEHIND = "left_behind"
 POST_DEPLOY_PENDING = "post_deploy_pending"
-AUTHORITY = "authority"
+LEFT_BEHIND = "left_behind"
 HOSTS = "hosts"
 
 WAITING = frozenset({PAUSED, LEASE, FREEZE, GITLAB_FREEZE, REJECTED})
 """Gates that only ask to wait: an automatic run that meets nothing else ends well, its later tasks skipped."""
 
-NEVER_SKIPPED = frozenset({LEASE, AUTHORITY})
-"""Gates that no reason passes: two operations at once, or a journal that cannot be trusted."""
+NEVER_SKIPPED = frozenset({LEASE, AUTHORITY, DOWNGRADE})
+"""Gates that no reason passes: two operations at once, a journal that cannot be trusted, a rollback in disguise."""
+
+SKIPPABLE = (
+    PAUSED,
+    REJECTED,
+    UPGRADE_PATH,
+    FREEZE,
+    GITLAB_FREEZE,
+    BACKGROUND_MIGRATIONS,
+    POST_DEPLOY_PENDING,
+    LEFT_BEHIND,
+    HOSTS,
+)
+"""Gates that ``--skip NAME=REASON`` passes."""
 
 
 class Weight(StrEnum):
@@ -69,11 +84,50 @@ class Finding(Stored):
         return told + (f" (passed: {self.skip_reason})" if self.skip_reason else "")
 
 
-def with_skips(findings: tuple[Finding, ...], skips: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Let the gates pass that a person gave a reason for; the lease and the authority never do."""
+def check_skips(skips: Mapping[str, str]) -> None:
+    """Look at the gates that a person wants to pass.
+
+    Raises:
+        ConfigError: one is no gate, can never be passed, or has no reason.
+    """
+    for gate, reason in skips.items():
+        if gate in NEVER_SKIPPED:
+            raise ConfigError(f"skip: the gate {gate!r} can never be passed; these can: {', '.join(SKIPPABLE)}")
+        if gate not in SKIPPABLE:
+            raise ConfigError(f"skip: there is no gate {gate!r}; these can be passed: {', '.join(SKIPPABLE)}")
+        if not reason.strip():
+            raise ConfigError(f"skip: passing the gate {gate!r} needs a reason: --skip {gate}='why'")
+
+
+def with_skips(findings: Iterable[Finding], skips: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Let the gates pass that a person gave a reason for; those of ``NEVER_SKIPPED`` never do."""
     return tuple(
         finding.model_copy(update={"weight": Weight.SKIPPED, "skip_reason": skips[finding.gate]})
         if finding.weight is Weight.BLOCKS and finding.gate in skips and finding.gate not in NEVER_SKIPPED
         else finding
         for finding in findings
     )
+
+
+def blockers(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Pick what forbids the deploy."""
+    return tuple(finding for finding in findings if finding.weight is Weight.BLOCKS)
+
+
+def refuse(findings: Iterable[Finding], wanted: str) -> None:
+    """Raise if anything blocks, with all that does in one message.
+
+    Args:
+        findings: what was found.
+        wanted: what is refused: ``deploy 17.2.0-ee.0 to gstg``.
+
+    Raises:
+        Refused: named after the first gate that must not merely be waited for, else after the first.
+    """
+    blocking = blockers(findings)
+    if not blocking:
+        return
+    first = next((finding for finding in blocking if finding.gate not in WAITING), blocking[0])
+    told = [finding.sentence() for finding in blocking]
+    listed = told[0] if len(told) == 1 else "".join(f"\n  {sentence}" for sentence in told)
+    raise Refused(first.gate, f"cannot {wanted}: {listed}")
