@@ -21,7 +21,7 @@ from takeoff.clients.index_memory import IndexMemory, RememberedIndex, Remembere
 from takeoff.clients.openpgp import SignatureChecker, looks_like_html
 from takeoff.clients.packages_index import IndexDamaged, read_holdings, stanzas, unpacked
 from takeoff.clients.release_file import IndexEntry, ReleaseFile
-from takeoff.core.candidates import Holdings
+from takeoff.core.candidates import Candidate, Holdings
 from takeoff.core.errors import SourceUnavailable, SourceUntrusted
 from takeoff.core.package_settings import AptSource
 
@@ -49,6 +49,7 @@ class AptRepository:
         package: name of the package.
         session: brings login and password, if the repository is private.
         keyring: file of the keys that its Release files are signed with.
+        distribution: what the fleet calls the distribution that it is for.
         memory: what was read last time.
         timeouts: seconds that the server has.
         now: gives the time of day, in UTC.
@@ -61,12 +62,13 @@ class AptRepository:
         session: requests.Session,
         keyring: Path,
         *,
+        distribution: str = "",
         memory: IndexMemory | None = None,
         timeouts: Timeouts = PATIENCE,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = f"apt {settings.url.rstrip('/')} {' '.join(settings.suites)}"
-        self.distribution = settings.distribution or ""
+        self._distribution = distribution
         self._settings = settings
         self._package = package
         self._keyring = keyring
@@ -78,6 +80,10 @@ class AptRepository:
     async def ask(self) -> Holdings:
         """Read every suite, component and architecture; see :meth:`read` for what it raises."""
         return await asyncio.to_thread(self.read)
+
+    async def describe(self, candidate: Candidate) -> Candidate:
+        """Return it as it is: the index told all there is."""
+        return candidate
 
     def read(self) -> Holdings:
         """Read every suite, component and architecture.
@@ -113,7 +119,7 @@ class AptRepository:
         if fresh != self._memory.recall(*key):
             self._memory.keep(fresh, *key)
         parts = [
-            index.holdings(package=self._package, distribution=self.distribution, source=self.name)
+            index.holdings(package=self._package, distribution=self._distribution, source=self.name)
             for index in indexes.values()
         ]
         return Holdings(
@@ -176,7 +182,7 @@ class AptRepository:
                 return read_holdings(
                     stanzas(unpacked(file, entry.path), self._package, limit=entry.unpacked_size or UNPACKED_LIMIT),
                     package=self._package,
-                    distribution=self.distribution,
+                    distribution=self._distribution,
                     source=self.name,
                 )
             except IndexDamaged as error:

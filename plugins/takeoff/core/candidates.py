@@ -11,6 +11,9 @@ from takeoff.core.package_settings import VersionKind
 from takeoff.core.upgrade_path import UpgradeRule
 from takeoff.core.versions import PackageVersion
 
+OLDER = "is older than the deployed"
+"""How the reason begins for the versions of the past, which are many."""
+
 Platform = tuple[str, str]
 """Distribution (empty where the fleet has only one) and Debian's name of the architecture."""
 
@@ -112,7 +115,7 @@ class SelectionRules:
         if version == self.deployed:
             return "is deployed"
         if version < self.deployed:
-            return f"is older than the deployed {self.deployed}"
+            return f"{OLDER} {self.deployed}"
         if version.kind not in self.kinds:
             accepted = ", ".join(sorted(kind.value for kind in self.kinds))
             return f"is of kind {version.kind.value}, and package.kinds accepts {accepted}"
