@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
+from takeoff.core.environment import Environment
 from takeoff.core.operation import OperationKind, Outcome, Stored
-from takeoff.core.record import Hold, NoReturn, Pending
+from takeoff.core.record import Hold, NoReturn, OperationRecord, Pending, Record, TaskState
+from takeoff.core.task_ids import APPROVE, LEASE, NEW_PACKAGE, POST_DEPLOY, PREFLIGHT, deploy_tasks, rollback_tasks
 
 
 class HostStatus(Stored):
@@ -30,10 +33,18 @@ class HostStatus(Stored):
 
 
 class TaskStatus(Stored):
-    """One task of the operation shown."""
+    """One task of the operation shown.
+
+    Attributes:
+        task: its id.
+        state: ``waiting``, ``started``, ``finished`` or ``failed``.
+        at: since when; ``None`` while it waits.
+        seconds: how long it took, once over.
+        text: its summary or error.
+    """
 
     task: str
-    state: Literal["waiting", "started", "finished", "failed"]
+    state: str
     at: datetime | None = None
     seconds: float = 0.0
     text: str = ""
@@ -86,3 +97,72 @@ class EnvironmentStatus(Stored):
     points_of_no_return: tuple[NoReturn, ...] = ()
     hosts: tuple[HostStatus, ...] = ()
     journal_entries: int = 0
+
+
+def status_of(
+    record: Record, environment: Environment, now: datetime, hosts: Iterable[HostStatus] = ()
+) -> EnvironmentStatus:
+    """Say how an environment is, from its record.
+
+    Args:
+        record: the journal's.
+        environment: the environment.
+        now: in UTC; an expired hold is left out.
+        hosts: what a look at the hosts found.
+    """
+    shown = record.open_operation or next(reversed(record.operations.values()), None)
+    hold = record.hold
+    return EnvironmentStatus(
+        environment=environment.name,
+        package=environment.package.name,
+        looked_at=now,
+        deployed=record.deployed_version,
+        operation=operation_status(shown, environment) if shown is not None else None,
+        hold=hold if hold is not None and hold.active(now) else None,
+        pending=record.pending,
+        left_behind=record.left_behind,
+        rejected=record.rejected,
+        points_of_no_return=record.points_of_no_return,
+        hosts=tuple(hosts),
+        journal_entries=record.seq,
+    )
+
+
+def operation_status(operation: OperationRecord, environment: Environment) -> OperationStatus:
+    """Say how far an operation is; tasks that have not begun are listed too, in the order in which they will."""
+    details = operation.details
+    tasks = dict.fromkeys(expected_tasks(details.kind, environment)) | operation.tasks
+    return OperationStatus(
+        id=details.id,
+        kind=details.kind,
+        version=details.version,
+        requested_by=details.requested_by,
+        reason=details.reason,
+        opened_at=details.opened_at,
+        driver=operation.driver.name,
+        run_url=details.run_url,
+        outcome=operation.outcome,
+        closed_at=operation.closed_at,
+        tasks=tuple(_task_status(task, state) for task, state in tasks.items()),
+    )
+
+
+def expected_tasks(kind: OperationKind, environment: Environment) -> tuple[str, ...]:
+    """List the tasks that an operation of a kind journals, in order."""
+    match kind:
+        case OperationKind.DEPLOY:
+            # Before it opens, and after it closes, nothing is journalled for the operation itself.
+            outside = (NEW_PACKAGE, PREFLIGHT, LEASE, APPROVE, POST_DEPLOY)
+            return tuple(task.id for task in deploy_tasks(environment) if task.id not in outside)
+        case OperationKind.ROLLBACK:
+            return tuple(task.id for task in rollback_tasks(environment))
+        case OperationKind.POST_DEPLOY:
+            return (POST_DEPLOY,)
+        case _:
+            return ()
+
+
+def _task_status(task: str, state: TaskState | None) -> TaskStatus:
+    if state is None:
+        return TaskStatus(task=task, state="waiting")
+    return TaskStatus(task=task, state=state.state, at=state.at, seconds=state.seconds, text=state.text)
