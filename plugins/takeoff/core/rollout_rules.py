@@ -1,0 +1,88 @@
+"""Which host of a rollout may leave service next: batch size, floor and failure budgets as arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from takeoff.core.environment import FailureBudget
+from takeoff.core.strict_model import Share
+
+
+def batch_size(share: Share, hosts: int) -> int:
+    """Count the hosts that may be out at once: a share is rounded down, and one host always may."""
+    return max(1, share.at_most(hosts)) if hosts else 0
+
+
+def floor_count(share: Share, hosts: int) -> int:
+    """Count the hosts of a role that must serve at every moment: a share is rounded up."""
+    return share.at_least(hosts)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A rollout at one moment.
+
+    Attributes:
+        waiting: hosts that have not begun, in rollout order.
+        out: hosts that were told to begin and are neither back nor given up.
+        serving: hosts of the role, of all its stages, that serve now; those of ``out`` that still serve included.
+        batch: hosts that may be out at once.
+        floor: hosts that must serve at every moment.
+    """
+
+    waiting: tuple[str, ...]
+    out: frozenset[str]
+    serving: frozenset[str]
+    batch: int
+    floor: int
+
+    @property
+    def to_spare(self) -> int:
+        """How many hosts that serve may still leave; negative when there are too few already."""
+        return len(self.serving - self.out) - self.floor
+
+    def next_host(self) -> str | None:
+        """Choose the host that may begin now.
+
+        A host that does not serve takes nothing away by leaving, so it may go even at the floor: it may be what
+        brings the role above it again.
+
+        Returns:
+            The first in rollout order that may; ``None`` if none may now.
+        """
+        if len(self.out) >= self.batch:
+            return None
+        spare = self.to_spare > 0
+        return next((host for host in self.waiting if spare or host not in self.serving), None)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether hosts wait, none may begin, and none is out whose return could change that."""
+        return bool(self.waiting) and not self.out and self.next_host() is None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a failure budget allows in one rollout.
+
+    Attributes:
+        failed: hosts that may fail.
+        unreachable: hosts that may give no answer.
+    """
+
+    failed: int
+    unreachable: int
+
+    @classmethod
+    def of(cls, settings: FailureBudget, hosts: int) -> Budget:
+        """Count out the environment's budget for a rollout of that many hosts, rounded down."""
+        return cls(settings.failed.at_most(hosts), settings.unreachable.at_most(hosts))
+
+    def spent_by(self, failed: int, unreachable: int) -> str:
+        """Say which budget is spent; empty while neither is."""
+        parts = []
+        if failed > self.failed:
+            parts.append(f"{failed} failed ({self.failed} allowed)")
+        if unreachable > self.unreachable:
+            parts.append(f"{unreachable} unreachable ({self.unreachable} allowed)")
+        return " and ".join(parts)
