@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from takeoff.core.balancer_settings import ServerName
-from takeoff.core.environment import Environment
 from takeoff.core.operation import Lease
 from takeoff.fleet.host_script import HostScript, lease_arguments
-from takeoff.fleet.protocols import Transport
 
 ServerState = Literal["ready", "drain", "maint"]
 """States that HAProxy's ``set server … state`` takes (Management Guide, §9.3)."""
@@ -17,8 +15,8 @@ ServerState = Literal["ready", "drain", "maint"]
 class BalancerNode:
     """One HAProxy process on one node."""
 
-    def __init__(self, transport: Transport, environment: Environment, host: str, socket: str) -> None:
-        self._script = HostScript(transport, environment)
+    def __init__(self, script: HostScript, host: str, socket: str) -> None:
+        self._script = script
         self._host = host
         self._socket = socket
 

@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from takeoff.core.environment import Environment
 from takeoff.core.errors import AuthorityDoubtful, HostError, Superseded
 from takeoff.core.operation import Lease
 from takeoff.fleet.host_script import HostScript, lease_arguments
-from takeoff.fleet.protocols import Transport
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class Announcement:
 class Fence:
     """Announces epochs to the hosts of an environment."""
 
-    def __init__(self, transport: Transport, environment: Environment) -> None:
-        self._script = HostScript(transport, environment)
+    def __init__(self, script: HostScript) -> None:
+        self._script = script
 
     async def announce(
         self, lease: Lease, hosts: Iterable[str], *, point_of_no_return: str = "", timeout_s: float = 30.0

@@ -1,20 +1,20 @@
 """Host jobs: commands that live on the host, whatever becomes of the connection or of this process.
 
 A job is named by operation, host and step; its attempts are numbered. The host decides, under a lock, whether an
-attempt is started or attached to (``host.sh``, verb ``job-ensure``), so that nothing ever runs twice at once.
+attempt is started or attached to (``host/jobs.sh``, verb ``job-ensure``), so that nothing ever runs twice at once.
 """
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from takeoff.core.environment import Environment
 from takeoff.core.errors import TAIL_LIMIT, CommandFailed, HostUnreachable, JobLost, TakeoffError
 from takeoff.core.operation import Lease
 from takeoff.fleet.host_script import Answer, HostScript, lease_arguments
-from takeoff.fleet.protocols import Clock, Transport
+from takeoff.fleet.protocols import Clock
 
 LONG_POLL_S = 20
 """Seconds a host waits for news of a job before it answers that there are none."""
@@ -50,8 +50,8 @@ class JobResult:
 class HostJobs:
     """Runs the changing commands of an environment as host jobs."""
 
-    def __init__(self, transport: Transport, clock: Clock, environment: Environment) -> None:
-        self._script = HostScript(transport, environment)
+    def __init__(self, script: HostScript, clock: Clock) -> None:
+        self._script = script
         self._clock = clock
 
     async def run(
@@ -116,10 +116,10 @@ class HostJobs:
         if answer.fields["state"] == "done" and answer.fields["rc"] == "0":
             return JobResult(0, tail, number, attached=attached, already_done=False)
         failure = self._failure(answer, host, job, describe, tail, timeout_s)
-        try:
+        with suppress(
+            HostUnreachable
+        ):  # Then the host did not hear it, and the next call tells it again: the safe side.
             await self._call(host, FIRST_CONTACT_S, "job-report", *lease_arguments(lease), *at)
-        except HostUnreachable:
-            pass  # The host did not hear that it was told: the next call tells it again, which is the safe side.
         raise failure
 
     @staticmethod

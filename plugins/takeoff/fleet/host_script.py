@@ -1,4 +1,4 @@
-"""Calls of ``host.sh``, the one script that travels to the hosts: what goes in, what comes out, what its exits mean."""
+"""Calls of the script in ``host/``, which travels to the hosts: what goes in, what comes out, what its exits mean."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from takeoff.core.errors import AuthorityDoubtful, CommandFailed, HostError, Sup
 from takeoff.core.operation import Lease
 from takeoff.fleet.protocols import Transport
 
-HOST_SCRIPT = resources.files("takeoff.fleet").joinpath("host.sh").read_text(encoding="utf-8")
-"""The text of ``host.sh``."""
+_PARTS = ("base", "fence", "jobs", "facts", "balancer", "journal", "verbs")
+
+HOST_SCRIPT = "\n".join(
+    resources.files("takeoff.fleet").joinpath("host", f"{part}.sh").read_text(encoding="utf-8") for part in _PARTS
+)
+"""The script that travels: the files of ``host/`` one after the other; the last one calls the verb."""
 
 ANSWER = b"takeoff1 "
 """What every answer's first line begins with; whatever a login shell prints before it is skipped."""
@@ -25,7 +29,7 @@ _SUPERSEDED, _OTHER_AUTHORITY = 80, 81
 
 @dataclass(frozen=True)
 class Answer:
-    """What ``host.sh`` answered.
+    """What a host answered.
 
     Attributes:
         host: which host it was.
@@ -50,7 +54,7 @@ def lease_arguments(lease: Lease) -> tuple[str, str]:
 
 
 class HostScript:
-    """Calls the verbs of ``host.sh`` on the hosts of one environment."""
+    """Calls the script's verbs on the hosts of one environment."""
 
     def __init__(self, transport: Transport, environment: Environment) -> None:
         self.transport = transport
@@ -63,7 +67,7 @@ class HostScript:
 
         Args:
             host: name in the environment.
-            verb: such as ``job-ensure``; ``host.sh`` lists them.
+            verb: such as ``job-ensure``; ``host/verbs.sh`` lists them.
             arguments: what the verb takes after the state's folder and the environment's name.
             stdin: the verb's payload.
             timeout_s: seconds until the connection is given up; a long-poll's own wait must be shorter.
@@ -75,7 +79,7 @@ class HostScript:
             CommandFailed: anything else that is no answer, such as a full disk.
             HostUnreachable: no connection, or no answer in time.
         """
-        words = (verb, self.environment.state_dir, self.environment.name, *arguments)
+        words = (verb, self.environment.state_dir, self.environment.name, str(len(stdin)), *arguments)
         done = await self.transport.run(host, HOST_SCRIPT, words, stdin=stdin, timeout_s=timeout_s)
         fields, data = _split(done.stdout)
         if fields is not None and (done.exit_status == 0 or (moved and done.exit_status == MOVED)):

@@ -1,0 +1,201 @@
+# Host jobs: detached commands that are started at most once for each attempt, and can be read and stopped later.
+
+choose_job() { # OPERATION HOST STEP
+    name "$1"
+    name "$2"
+    name "$3"
+    job=$state/jobs/$1/$2/$3
+}
+
+group_lives() { # whether a process of the attempt's group, other than a zombie, is there
+    [ -s "$attempt/pid" ] && [ "$(cat "$attempt/boot")" = "$boot" ] || return 1
+    read -r leader born <"$attempt/pid"
+    kill -0 -"$leader" 2>/dev/null || return 1
+    [ -r /proc/self/stat ] || return 0
+    now_born=$(start_time "$leader")
+    [ "$now_born" = '' ] || [ "$now_born" = "$born" ] || return 1 # the number has gone to another process
+    cat /proc/[0-9]*/stat 2>/dev/null | sed -n 's/^.*) \([A-Z]\) [0-9]* \([0-9]*\) .*/\1 \2/p' |
+        grep -q "^[^ZX] $leader\$"
+}
+
+start_time() { # PID: in ticks since boot; tells a process from a later one of the same number
+    sed -n 's/^.*) //p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
+}
+
+runner_lives() { ! flock -n -s "$attempt/run.lock" true; }
+
+look() { # sets job_state, rc and rebooted from the folder $attempt
+    job_state=absent rc='' rebooted=0
+    [ -d "$attempt" ] || return 0
+    if [ ! -s "$attempt/rc" ] && runner_lives; then
+        job_state=running
+    elif [ -s "$attempt/rc" ]; then # looked at again: it may have ended between the two
+        job_state='done'
+        read -r rc <"$attempt/rc"
+    elif group_lives; then
+        job_state=orphaned
+    elif [ -s "$attempt/killed" ]; then
+        job_state=killed
+        read -r rc <"$attempt/killed"
+    else
+        job_state=lost
+        [ "$(cat "$attempt/boot")" = "$boot" ] || rebooted=1
+    fi
+}
+
+answer_job() { # OFFSET WAIT FRESH: waits for news; at most 256 KiB of log
+    polls=$(($2 * 2))
+    while :; do
+        look
+        size=$(($(wc -c <"$attempt/log")))
+        case $job_state in
+            running) pause() { flock -w 0.5 -s "$attempt/run.lock" true; } ;; # returns at once when it ends
+            orphaned) pause() { sleep 0.5; } ;;
+            *) break ;;
+        esac
+        [ "$polls" -gt 0 ] || break
+        [ "$size" -gt "$1" ] && polls=1 # news: gather what comes in half a second more, then answer
+        polls=$((polls - 1))
+        pause
+    done
+    count=$((size - $1))
+    [ "$count" -ge 0 ] || count=0
+    [ "$count" -le 262144 ] || count=262144
+    echo "takeoff1 state=$job_state rc=$rc rebooted=$rebooted fresh=$3 attempt=${attempt##*/} next=$(($1 + count))" \
+        "size=$size folder=${attempt#"$root"}"
+    [ "$count" -eq 0 ] || tail -c "+$(($1 + 1))" "$attempt/log" | head -c "$count"
+}
+
+launch_job() { # ARGUMENT...: starts $attempt's script, detached; its runner holds run.lock, open on 8, for life
+    # systemd may end all processes of a session when it closes (KillUserProcesses=): a scope of its own is outside.
+    if [ ! "$root" ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null &&
+        systemd-run --scope --quiet --collect true </dev/null >/dev/null 2>&1 8>&- 9>&-; then
+        set -- systemd-run --scope --quiet --collect --description="Takeoff: ${attempt#"$state/jobs/"}" setsid sh -c \
+            "$runner" takeoff-job "$attempt" "$@"
+    else
+        set -- setsid sh -c "$runner" takeoff-job "$attempt" "$@"
+    fi
+    "$@" </dev/null >/dev/null 2>&1 9>&- &
+}
+
+# The script gets none of the descriptors: a daemon that it leaves behind must not hold the lock.
+# shellcheck disable=SC2016
+runner='
+    cd "$1" || exit 1
+    shift
+    echo "$$ $(sed -n "s/^.*) //p" /proc/$$/stat 2>/dev/null | cut -d" " -f20)" >pid
+    (umask 022; exec sh ./script "$@" 8>&- </dev/null >>log 2>&1)
+    echo $? >rc.new
+    date +%s >ended
+    sync rc.new log 2>/dev/null || sync
+    mv rc.new rc
+'
+
+job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...] <script
+    choose_job "$3" "$4" "$5"
+    number "$6"
+    number "$7"
+    make_state
+    take_payload
+    check_fence "$1" "$2" # from here to the start under the fence's lock: an announcement comes before it or after
+    newest=0
+    while [ -d "$job/$((newest + 1))" ]; do newest=$((newest + 1)); done
+    attempt=$job/$newest
+    look
+    again=0
+    case $job_state in
+        absent) again=1 ;;
+        'done') [ "$rc" = 0 ] || again=1 ;;
+        killed | lost) again=1 ;;
+    esac
+    if [ "$again" = 1 ] && [ "$job_state" != absent ]; then
+        if [ "$6" -gt 0 ]; then [ "$newest" -lt "$6" ] || again=0; else [ -e "$attempt/reported" ] || again=0; fi
+    fi
+    wait=$7
+    if [ "$again" = 1 ]; then
+        attempt=$job/$((newest + 1))
+        mkdir -p "$job" && rm -rf "$job/.new" && mkdir "$job/.new" && mv "$payload" "$job/.new/script" &&
+            : >"$job/.new/log" && echo "$boot" >"$job/.new/boot" && date +%s >"$job/.new/started" ||
+            fail 73 "takeoff: cannot write to $shown: is the disk full?"
+        exec 8>"$job/.new/run.lock"
+        flock 8
+        durable "$job/.new/script" "$job/.new"
+        mv "$job/.new" "$attempt" # from here on this attempt is never started a second time
+        durable "$job" "$job/.." "$job/../.." "$job/../../.." "$state"
+        shift 7
+        launch_job "$@"
+        exec 8>&-
+    fi
+    exec 9>&-
+    answer_job 0 "$wait" "$again"
+}
+
+choose_attempt() { # OPERATION HOST STEP ATTEMPT
+    choose_job "$1" "$2" "$3"
+    number "$4"
+    attempt=$job/$4
+    [ -d "$attempt" ] || fail 64 "takeoff: there is no attempt $4 of job $1/$2/$3 on this host"
+}
+
+job_read() { # OPERATION HOST STEP ATTEMPT OFFSET WAIT
+    choose_attempt "$1" "$2" "$3" "$4"
+    number "$5"
+    number "$6"
+    answer_job "$5" "$6" 0
+}
+
+job_report() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT: its failure was told; the next ensure starts another
+    choose_attempt "$3" "$4" "$5" "$6"
+    check_fence "$1" "$2"
+    : >"$attempt/reported" && durable "$attempt/reported" "$attempt"
+    echo "takeoff1 reported=$6"
+}
+
+job_kill() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT: the whole process group; TERM, then after 10 s KILL
+    choose_attempt "$3" "$4" "$5" "$6"
+    check_fence "$1" "$2"
+    exec 9>&-
+    look
+    case $job_state in
+        running | orphaned)
+            [ -s "$attempt/pid" ] || sleep 1
+            echo 15 >"$attempt/killed"
+            group_lives && kill -TERM -"$leader" && kill -CONT -"$leader" # a stopped process hears TERM when it goes on
+            left=50
+            while group_lives && [ "$left" -gt 0 ]; do
+                left=$((left - 1))
+                sleep 0.2
+            done
+            if group_lives; then
+                echo 9 >"$attempt/killed"
+                kill -KILL -"$leader"
+                left=25
+                while group_lives && [ "$left" -gt 0 ]; do
+                    left=$((left - 1))
+                    sleep 0.2
+                done
+            fi
+            look
+            ;;
+    esac
+    echo "takeoff1 state=$job_state rc=$rc"
+}
+
+jobs_gc() { # DAYS KEPT_OPERATION: forget jobs of operations that are older and of which nothing runs
+    number "$1"
+    gone=0
+    if [ -d "$state/jobs" ]; then
+        lock "$state/fence.lock"
+        for folder in "$state/jobs"/*; do
+            [ -d "$folder" ] && [ "${folder##*/}" != "$2" ] || continue
+            [ "$(find "$folder" -mtime "-$1" -print | head -n 1)" = '' ] || continue
+            living=0
+            for attempt in "$folder"/*/*/*; do
+                look
+                case $job_state in running | orphaned) living=1 ;; esac
+            done
+            [ "$living" = 1 ] || { rm -rf "$folder" && gone=$((gone + 1)); }
+        done
+    fi
+    echo "takeoff1 gone=$gone"
+}
