@@ -8,6 +8,7 @@ from pathlib import Path
 
 import asyncssh
 
+from lab.real.servers.files import NodeFile, NodeFiles
 from lab.state import write_file
 
 LOGIN = 1000
@@ -31,28 +32,22 @@ class Disk:
         """The public host key: type and key, without comment."""
         return " ".join((self.folder / "host-key.pub").read_text().split()[:2])
 
-    def make(self, name: str, authorized: str, hosts: str) -> None:
-        """Lay a new disk out.
-
-        Args:
-            name: the host's name.
-            authorized: public keys that may log in as `takeoff`, as `authorized_keys` has them.
-            hosts: content of `/etc/hosts`.
-        """
+    def make(self, name: str, files: NodeFiles) -> None:
+        """Lay a new disk out: a host key of its own, the host's name, and the files given."""
         shutil.rmtree(self.folder, ignore_errors=True)
         for part in ("disk", "work", "root"):
             (self.folder / part).mkdir(parents=True)
         self.files.chmod(0o755)
         key = asyncssh.generate_private_key("ssh-ed25519", comment=name)
-        self.put("etc/ssh/ssh_host_ed25519_key", key.export_private_key().decode(), mode=0o600)
-        self.put("etc/ssh/ssh_host_ed25519_key.pub", key.export_public_key().decode())
-        self.put("etc/hostname", f"{name}\n")
-        self.put("etc/hosts", hosts)
-        self.put("home/takeoff/.ssh/authorized_keys", authorized, mode=0o600)
-        for path in ("home/takeoff", "home/takeoff/.ssh", "home/takeoff/.ssh/authorized_keys"):
-            os.chown(self.files / path, LOGIN, LOGIN)
+        identity = {
+            "etc/ssh/ssh_host_ed25519_key": NodeFile(key.export_private_key(), mode=0o600),
+            "etc/ssh/ssh_host_ed25519_key.pub": NodeFile(key.export_public_key()),
+            "etc/hostname": NodeFile(f"{name}\n"),
+        }
+        for path, file in {**identity, **files}.items():
+            content = file.content.encode() if isinstance(file.content, str) else file.content
+            write_file(self.files / path, content, mode=file.mode)
+        home = self.files / "home/takeoff"
+        for own in (home, *home.rglob("*")) if home.exists() else ():
+            os.chown(own, LOGIN, LOGIN)
         write_file(self.folder / "host-key.pub", key.export_public_key())  # the last: the disk is complete
-
-    def put(self, path: str, content: str | bytes, mode: int = 0o644) -> None:
-        """Write a file, as seen from the host's root; only while the host is off."""
-        write_file(self.files / path, content.encode() if isinstance(content, str) else content, mode=mode)

@@ -46,18 +46,41 @@ class Fleet:
         """Where the machine's disk is kept."""
         return self.folder / "hosts" / name
 
+    def ensure_network(self) -> None:
+        """Make bridge and cables' namespace, unless they are there.
+
+        Raises:
+            LabError: the lab's addresses belong to something else on this machine by now.
+        """
+        (self.folder / "log").mkdir(parents=True, exist_ok=True)
+        if _NETWORK in namespaces.find(self.folder):
+            return
+        network.unplug_machine(self.folder)  # of a lab that crashed
+        if network.taken(self.addresses.subnet):
+            raise LabError(
+                f"{self.addresses.subnet}: this machine uses the lab's addresses for something else by now; "
+                f"take the lab down, remove {self.folder} and bring it up anew"
+            )
+        with namespaces.spawn(
+            self.folder,
+            part=_NETWORK,
+            namespaces=["--net"],
+            command=["sh", "-c", "read -r _ && exec sleep infinity </dev/null"],
+            log=self.folder / "log" / "network.log",
+        ) as gate:
+            found = namespaces.await_parts(self.folder, {_NETWORK})
+            network.lay(self.folder, found[_NETWORK].pid, self.addresses.subnet)
+            gate.write(b"go\n")
+
     def boot(self, names: Iterable[str]) -> None:
-        """Boot machines, the bridge before them, and wait until each answers on its SSH port; running ones stay.
+        """Boot machines, once the network is there, and wait until each answers on its SSH port; running ones stay.
 
         Raises:
             LabError: a machine does not come up; names it and its log.
         """
         running = namespaces.find(self.folder)
         starting = [name for name in names if name not in running]
-        (self.folder / "log").mkdir(exist_ok=True)
-        if _NETWORK not in running:
-            running |= self._make_network()
-        holder = running[_NETWORK].pid
+        holder = self.network_process().pid
         with contextlib.ExitStack() as stack:
             gates = {name: stack.enter_context(self._spawn(name)) for name in starting}
             parts = namespaces.await_parts(self.folder, set(starting))
@@ -128,20 +151,6 @@ class Fleet:
         """End the lab's processes, and with them its mounts, namespaces and cables; also after a crash."""
         network.unplug_machine(self.folder)
         namespaces.kill_all(self.folder)
-
-    def _make_network(self) -> dict[str, psutil.Process]:
-        network.unplug_machine(self.folder)
-        with namespaces.spawn(
-            self.folder,
-            part=_NETWORK,
-            namespaces=["--net"],
-            command=["sh", "-c", "read -r _ && exec sleep infinity </dev/null"],
-            log=self.folder / "log" / "network.log",
-        ) as gate:
-            found = namespaces.await_parts(self.folder, {_NETWORK})
-            network.lay(self.folder, found[_NETWORK].pid, self.addresses.subnet)
-            gate.write(b"go\n")
-        return found
 
     def _spawn(self, name: str) -> IO[bytes]:
         server = name not in {host.name for host in self.addresses.layout.hosts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -93,24 +94,19 @@ def kill_all(folder: Path, timeout_seconds: float = 10) -> None:
 
 def kill(process: psutil.Process) -> None:
     """Send SIGKILL, unless the process has gone or its number belongs to another one meanwhile."""
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(signal.SIGKILL)
-    except psutil.NoSuchProcess:
-        pass
 
 
 def _marked(folder: Path) -> list[psutil.Process]:
-    own = os.getpid()
+    numbers = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
     found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and int(entry.name) != own:
-            if _environment(int(entry.name)).get(MARK) == str(folder):
-                try:
-                    process = psutil.Process(int(entry.name))
-                    if process.status() != psutil.STATUS_ZOMBIE:
-                        found.append(process)
-                except psutil.NoSuchProcess:
-                    continue
+    for pid in numbers:
+        if pid != os.getpid() and _environment(pid).get(MARK) == str(folder):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
     return found
 
 

@@ -40,15 +40,17 @@ def free_subnet() -> str:
     Raises:
         LabError: the whole range is taken.
     """
-    routes = [
-        ipaddress.ip_network(route["dst"])
-        for route in json.loads(_run(["ip", "-json", "route", "show", "table", "all"]))
-        if route.get("dst", "default") != "default" and ":" not in route["dst"]
-    ]
     for candidate in RANGE.subnets(new_prefix=BITS):
-        if not any(candidate.overlaps(route) for route in routes):
+        if not taken(str(candidate)):
             return str(candidate)
     raise LabError(f"no free addresses for a lab in {RANGE}: take another lab down first")
+
+
+def taken(subnet: str) -> bool:
+    """Whether the machine has a route into a subnet."""
+    routes = json.loads(_run(["ip", "-4", "-json", "route", "show", "table", "all"]))
+    networks = (ipaddress.ip_network(route["dst"]) for route in routes if route.get("dst", "default") != "default")
+    return any(ipaddress.ip_network(subnet).overlaps(network) for network in networks)
 
 
 def lay(folder: Path, holder: int, subnet: str) -> None:
