@@ -23,20 +23,24 @@ redo_append() { # JOURNAL.redo: the size before, then the lines; complete since 
 
 answer_journal() {
     read_fence
-    echo "takeoff1 size=$size cut=$cut epoch=$fence_epoch authority=$fence_authority"
+    echo "takeoff1 size=$size cut=$cut head=$(head_hash) epoch=$fence_epoch authority=$fence_authority"
 }
 
-journal_read() { # journal|copy OFFSET: whole lines from there, at most 1 MiB of text
+head_hash() { # of the last whole line; its keys are sorted, and none behind the line's own hash is called so
+    [ "$size" -eq 0 ] || head -c "$size" "$journal" | tail -n 1 | sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'
+}
+
+journal_read() { # journal|copy OFFSET: whole lines from there, at most 4 MiB of text
     number "$2"
     [ -d "$state" ] || {
-        echo "takeoff1 size=0 cut=0 epoch=0 authority="
+        echo "takeoff1 size=0 cut=0 head= epoch=0 authority="
         return
     }
     open_journal "$1"
     answer_journal
     count=$((size - $2))
     [ "$count" -gt 0 ] || return 0
-    [ "$count" -le 1048576 ] || count=1048576
+    [ "$count" -le 4194304 ] || count=4194304
     tail -c "+$(($2 + 1))" "$journal" | head -c "$count"
 }
 
@@ -46,8 +50,7 @@ journal_append() { # journal|copy EXPECTED_SIZE EXPECTED_HEAD <lines: all of the
     take_payload
     [ "$payload_bytes" -gt 0 ] && [ ! "$(tail -c 1 "$payload")" ] || fail 65 "takeoff: these are no whole lines"
     open_journal "$1"
-    if [ "$size" -ne "$2" ] || { [ "$size" -gt 0 ] &&
-        ! head -c "$size" "$journal" | tail -n 1 | grep -q "\"hash\":\"$3\""; }; then
+    if [ "$size" -ne "$2" ] || { [ "$size" -gt 0 ] && [ "$(head_hash)" != "$3" ]; }; then
         answer_journal
         exit 82
     fi
