@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from takeoff.clients.alertmanager import Alertmanager
@@ -18,10 +18,11 @@ from takeoff.core.errors import CheckFailed, ConfigError, TakeoffError
 from takeoff.core.operation import Driver
 from takeoff.core.strict_model import format_duration
 from takeoff.core.task_ids import TaskSpec
-from takeoff.engine.checks import Check, joined_check, stage_of
+from takeoff.engine.checks import Check, joined_check
 from takeoff.engine.credentials import Credentials, endpoint_access
 from takeoff.engine.session import Session
-from takeoff.engine.tasks import TaskResult
+from takeoff.engine.task_result import TaskResult
+from takeoff.engine.tasks import ended_well
 from takeoff.fleet.protocols import Clock
 
 
@@ -68,11 +69,23 @@ async def alerts_before(session: Session) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-async def begin_alerts(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> datetime:
-    """Look at the alerts, and begin the stage's bake.
+@dataclass(frozen=True)
+class Bake:
+    """A stage that is watched.
 
-    Returns:
-        When the bake is over.
+    Attributes:
+        stage: its name.
+        baseline: fingerprints of the alerts that fired before the operation.
+        until: when the bake is over.
+    """
+
+    stage: str
+    baseline: tuple[str, ...]
+    until: datetime
+
+
+async def begin_alerts(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> Bake | TaskResult:
+    """Look at the alerts, and begin the stage's bake; a result if the operation has ended well already.
 
     Raises:
         CheckFailed: there are new alerts, or the heartbeat does not fire.
@@ -81,13 +94,16 @@ async def begin_alerts(session: Session, operation_id: str, task: TaskSpec, driv
         SourceUntrusted: its answer is no list of alerts.
         ConfigError: it refuses a matcher or the login, or the connection is missing.
     """
+    if over := ended_well(await session.journal.read(), operation_id):
+        return TaskResult(summary=over, journalled=True)
     async with joined_check(session, operation_id, task, driver, begin=True) as check:
-        seen = await _look(session, check.stage, check.operation.alerts_before)
+        baseline = check.part.operation.alerts_before
+        seen = await _look(session, check.stage, baseline)
         if not seen.good:
             raise _not_passed(check, seen.sentence)
         bake = bake_time(session.environment, check.stage)
         session.progress.line(f"{seen.sentence}; stage {check.stage} bakes for {format_duration(bake)}")
-        return session.clock.now() + bake
+        return Bake(check.stage, baseline, session.clock.now() + bake)
 
 
 async def settle_alerts(
@@ -112,7 +128,7 @@ async def settle_alerts(
     async with joined_check(session, operation_id, task, driver, begin=False) as check:
         if seen:
             raise _not_passed(check, seen)
-        now = await _look(session, check.stage, check.operation.alerts_before)
+        now = await _look(session, check.stage, check.part.operation.alerts_before)
         if not now.good:
             raise _not_passed(check, now.sentence)
         if session.clock.now() < until:
@@ -126,21 +142,19 @@ async def check_alerts(session: Session, operation_id: str, task: TaskSpec, driv
     Raises:
         CheckFailed, Superseded, SourceUnavailable, SourceUntrusted, ConfigError: as for :func:`begin_alerts`.
     """
-    until = await begin_alerts(session, operation_id, task, driver)
+    bake = await begin_alerts(session, operation_id, task, driver)
+    if isinstance(bake, TaskResult):
+        return bake
     settings = alert_settings(session.environment)
     asked = alertmanager(session.environment, session.credentials)
-    record = (await session.journal.read()).operations[operation_id]
-    stage = stage_of(session.environment, task)
     while True:
-        seen = await until_baked(asked, settings, stage, record.details.alerts_before, session.clock, until)
-        result = await settle_alerts(session, operation_id, task, driver, until=until, seen=seen)
+        seen = await until_baked(asked, settings, bake, session.clock)
+        result = await settle_alerts(session, operation_id, task, driver, until=bake.until, seen=seen)
         if result is not None:
             return result
 
 
-async def until_baked(
-    asked: Alertmanager, settings: AlertSettings, stage: str, baseline: Collection[str], clock: Clock, until: datetime
-) -> str:
+async def until_baked(asked: Alertmanager, settings: AlertSettings, bake: Bake, clock: Clock) -> str:
     """Wait until it is worth a look: the bake is over, something is wrong, or Alertmanager does not answer well.
 
     It judges nothing and raises nothing: :func:`settle_alerts` looks itself.
@@ -148,19 +162,17 @@ async def until_baked(
     Args:
         asked: the Alertmanager.
         settings: what is asked, how often.
-        stage: the stage that bakes.
-        baseline: fingerprints of the alerts that fired before.
+        bake: which stage, until when.
         clock: time.
-        until: when the bake is over.
 
     Returns:
         What a look found wrong; empty if nothing.
     """
-    matchers = stage_matchers(settings.matchers, stage)
-    while (left := until - clock.now()) > timedelta():
+    matchers = stage_matchers(settings.matchers, bake.stage)
+    while (left := bake.until - clock.now()) > timedelta():
         await clock.sleep(min(settings.poll, left).total_seconds())
         try:
-            seen = await asyncio.to_thread(asked.look, matchers, settings.heartbeat, baseline)
+            seen = await asyncio.to_thread(asked.look, matchers, settings.heartbeat, bake.baseline)
         except TakeoffError:
             return ""
         if not seen.good:

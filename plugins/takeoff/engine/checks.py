@@ -7,92 +7,67 @@ that goes on with it is a driver of its own.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from takeoff.core.environment import Environment
 from takeoff.core.errors import Superseded, TakeoffError
-from takeoff.core.journal_entries import EntryBody, TaskFailed, TaskFinished, TaskStarted
-from takeoff.core.operation import Driver, Lease, Operation
-from takeoff.core.record import OperationRecord, Record, TaskState
+from takeoff.core.journal_entries import TaskFailed, TaskFinished, TaskStarted
+from takeoff.core.operation import Driver
+from takeoff.core.record import OperationRecord
 from takeoff.core.task_ids import TaskSpec
+from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.session import Session
-from takeoff.engine.tasks import TaskResult
-from takeoff.fleet.protocols import JournalMoved
+from takeoff.engine.task_result import TaskResult
 
 
+@dataclass(frozen=True)
 class Check:
     """One process's part in a check.
 
-    Args:
-        session: the environment.
-        lease: as this process was given it.
+    Attributes:
+        part: its part in the operation.
         task: which check.
-        record: the journal, read since.
+        before: what the journal said of the operation when this process joined it.
     """
 
-    def __init__(self, session: Session, lease: Lease, task: TaskSpec, record: Record) -> None:
-        self.session = session
-        self.task = task
-        self.operation: Operation = lease.operation
-        self._lease = lease
-        self._record = record
-        self.before: TaskState | None = self.state
-        """What the journal said of this check when this process joined it; None if it had never begun."""
+    part: OperationPart
+    task: TaskSpec
+    before: OperationRecord
 
     @property
     def stage(self) -> str:
         """The stage that is checked."""
-        return stage_of(self.session.environment, self.task)
+        return stage_of(self.part.session.environment, self.task)
 
     @property
-    def operation_record(self) -> OperationRecord:
-        """What the journal says of the operation."""
-        return self._record.operations[self.operation.id]
-
-    @property
-    def state(self) -> TaskState | None:
-        """What the journal says of this check now."""
-        return self.operation_record.tasks.get(self.task.id)
-
-    async def tell(self, *bodies: EntryBody) -> None:
-        """Append to the journal, unless the operation is over or another driver has taken over.
-
-        Raises:
-            Superseded: one of the two.
-            HostUnreachable: the authority gives no answer.
-        """
-        while True:
-            found = self.operation_record
-            if found.outcome is not None or found.epoch > self._lease.epoch:
-                raise Superseded(
-                    f"operation {self.operation.id} is {found.outcome or 'driven by ' + found.driver.name} meanwhile: "
-                    f"{self.task.id} stops here and changes nothing"
-                )
-            try:
-                self._record = await self.session.journal.append(
-                    *bodies,
-                    by=self._lease.driver.by,
-                    after=self._record,
-                    operation=self.operation.id,
-                    epoch=self._lease.epoch,
-                )
-            except JournalMoved:
-                self._record = await self.session.journal.read()
-            else:
-                return
+    def judged_before(self) -> bool:
+        """Whether an earlier try of this check ended with an error."""
+        state = self.before.tasks.get(self.task.id)
+        return state is not None and state.state == "failed"
 
     async def finish(self, summary: str) -> TaskResult:
-        """Record that the check passed."""
-        await self.tell(TaskFinished(task=self.task.id, seconds=self._seconds(), summary=summary))
-        return TaskResult(summary=summary)
+        """Record that the check passed.
 
-    async def fail(self, error: str) -> None:
-        """Record that the check did not pass."""
-        await self.tell(TaskFailed(task=self.task.id, seconds=self._seconds(), error=error))
+        Raises:
+            Superseded: the operation is over, or another driver has taken over.
+            HostUnreachable: the authority gives no answer.
+        """
+        await self.part.tell(TaskFinished(task=self.task.id, seconds=self._seconds(), summary=summary))
+        return TaskResult(summary=summary, journalled=True)
+
+    async def fail(self, error: TakeoffError) -> None:
+        """Record that the check did not pass; where the journal cannot be told, the error says so."""
+        try:
+            await self.part.tell(TaskFailed(task=self.task.id, seconds=self._seconds(), error=str(error)))
+        except TakeoffError as silence:
+            error.add_note(f"the journal could not be told: {silence}")
 
     def _seconds(self) -> float:
-        since = self.state.at if self.state else self.session.clock.now()
-        return round((self.session.clock.now() - since).total_seconds(), 1)
+        """Measure from the try's begin, which another process may have made."""
+        now, state = self.part.session.clock.now(), self.before.tasks.get(self.task.id)
+        began = state.at if state is not None and state.state == "started" else now
+        return round((now - began).total_seconds(), 1)
 
 
 def stage_of(environment: Environment, task: TaskSpec) -> str:
@@ -117,15 +92,14 @@ async def joined_check(
         Superseded: the operation is closed, or another driver has taken over.
         HostUnreachable: the authority gives no answer.
     """
-    lease = await session.leases.drive(operation_id, driver)
-    check = Check(session, lease, task, await session.journal.read())
+    part = await OperationPart.join(session, operation_id, driver)
+    check = Check(part, task, part.still_ours(await session.journal.read()))
     if begin:
-        await check.tell(TaskStarted(task=task.id))
+        await part.tell(TaskStarted(task=task.id))
     try:
         yield check
     except Superseded:
         raise
     except TakeoffError as error:
-        with suppress(TakeoffError):  # The cause is told also where the journal cannot be.
-            await check.fail(str(error))
+        await check.fail(error)
         raise

@@ -21,7 +21,8 @@ from takeoff.core.task_ids import TaskSpec
 from takeoff.engine.checks import Check, joined_check
 from takeoff.engine.credentials import Credentials, endpoint_access
 from takeoff.engine.session import Session
-from takeoff.engine.tasks import TaskResult
+from takeoff.engine.task_result import TaskResult
+from takeoff.engine.tasks import ended_well
 from takeoff.fleet.protocols import Clock
 
 PATIENCE_S = 300.0
@@ -50,8 +51,8 @@ def qa_project(environment: Environment, credentials: Credentials) -> GitlabProj
     return GitlabProject(access.base_url, settings.project, access.token, access.session)
 
 
-async def begin_qa(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> Pipeline:
-    """Start the check's pipeline, or find the one that an earlier try started.
+async def begin_qa(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> Pipeline | TaskResult:
+    """Start the check's pipeline, or find the one that an earlier try started; a result if the operation ended well.
 
     A pipeline that this operation has judged to have failed runs its failed jobs again; one that cannot be helped so
     (skipped, or passed without tests) is followed by a new one.
@@ -62,13 +63,15 @@ async def begin_qa(session: Session, operation_id: str, task: TaskSpec, driver: 
         SourceUntrusted: its answer cannot be read.
         ConfigError: GitLab refuses it, or a connection is missing.
     """
+    if over := ended_well(await session.journal.read(), operation_id):
+        return TaskResult(summary=over, journalled=True)
     async with joined_check(session, operation_id, task, driver, begin=True) as check:
         project = qa_project(session.environment, session.credentials)
         pipeline = await _found_again(project, check)
         if pipeline is None:
             settings = qa_settings(session.environment)
             pipeline = await asyncio.to_thread(project.start_pipeline, settings.ref, _variables(settings, check))
-            await check.tell(PipelineStarted(task=task.id, pipeline=pipeline.id, url=pipeline.url))
+            await check.part.tell(PipelineStarted(task=task.id, pipeline=pipeline.id, url=pipeline.url))
         session.progress.line(f"QA pipeline {pipeline.id} is {pipeline.status}: {pipeline.url}")
         return pipeline
 
@@ -89,7 +92,7 @@ async def settle_qa(session: Session, operation_id: str, task: TaskSpec, driver:
     async with joined_check(session, operation_id, task, driver, begin=False) as check:
         settings = qa_settings(session.environment)
         project = qa_project(session.environment, session.credentials)
-        pipeline = await asyncio.to_thread(project.pipeline, check.operation_record.pipelines[task.id].pipeline)
+        pipeline = await asyncio.to_thread(project.pipeline, check.before.pipelines[task.id].pipeline)
         if pipeline.status not in ENDED:
             raise CheckFailed(
                 f"QA has not passed: pipeline {pipeline.id} is still {pipeline.status!r} after "
@@ -100,7 +103,7 @@ async def settle_qa(session: Session, operation_id: str, task: TaskSpec, driver:
         verdict = judge_qa(evidence)
         if may_run_again(evidence, settings.retries):
             again = f"{verdict.sentence}; its failed jobs run again ({evidence.tries} of {settings.retries})"
-            await check.tell(Noted(text=f"{task.id}: {again}"))
+            await check.part.tell(Noted(text=f"{task.id}: {again}"))
             session.progress.line(again)
             await asyncio.to_thread(project.run_failed_jobs_again, pipeline.id)
             return None
@@ -117,6 +120,8 @@ async def check_qa(session: Session, operation_id: str, task: TaskSpec, driver: 
     """
     settings = qa_settings(session.environment)
     pipeline = await begin_qa(session, operation_id, task, driver)
+    if isinstance(pipeline, TaskResult):
+        return pipeline
     project = qa_project(session.environment, session.credentials)
     poll_s, timeout_s = settings.poll.total_seconds(), settings.timeout.total_seconds()
     while True:
@@ -154,15 +159,14 @@ async def until_ended(
 
 
 async def _found_again(project: GitlabProject, check: Check) -> Pipeline | None:
-    started = check.operation_record.pipelines.get(check.task.id)
+    started = check.before.pipelines.get(check.task.id)
     if started is None:
         return None
     try:
         pipeline = await asyncio.to_thread(project.pipeline, started.pipeline)
     except NotThere:
         return None
-    judged = check.before is not None and check.before.state == "failed"
-    if not judged or pipeline.status not in ENDED or pipeline.status == "manual":
+    if not check.judged_before or pipeline.status not in ENDED or pipeline.status == "manual":
         return pipeline
     if pipeline.status in ("failed", "canceled"):
         return await asyncio.to_thread(project.run_failed_jobs_again, pipeline.id)
@@ -170,7 +174,7 @@ async def _found_again(project: GitlabProject, check: Check) -> Pipeline | None:
 
 
 def _variables(settings: QaSettings, check: Check) -> dict[str, str]:
-    operation = check.operation
+    operation = check.part.operation
     filled = {"{version}": operation.version, "{environment}": operation.environment, "{stage}": check.stage}
     values = dict(settings.variables)
     for placeholder, text in filled.items():
