@@ -9,7 +9,8 @@ import asyncio
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
@@ -27,6 +28,12 @@ from takeoff.core.package_settings import AptSource
 
 RELEASE_LIMIT = 16 << 20
 """Bytes of a Release file; Debian's own have 200 kB."""
+
+SETTLED = timedelta(seconds=2)
+"""Age of a document from which on its date tells whether it has changed."""
+
+WEB_PAGE_LIMIT = 64 << 10
+"""Bytes in which an error page is recognised."""
 
 UNPACKED_LIMIT = 4 << 30
 """Bytes of an index without compression where the Release file does not tell."""
@@ -189,11 +196,11 @@ class AptRepository:
                 raise SourceUntrusted(self.name, f"{entry.path} is what was signed, but {error}") from error
 
     def _fetch_index(self, suite: _Suite, entry: IndexEntry, file: BinaryIO) -> tuple[int, str]:
-        # One byte more than it may have is enough to know that it is wrong.
+        # More than it may have is not read, but for the size of a web page, so that one can be told from rubbish.
         places = (entry.by_hash, entry.path) if suite.release.by_hash else (entry.path,)
         for place in places:
             try:
-                return self._downloads.save(f"{suite.base}/{place}", file, limit=max(entry.size, 1024))
+                return self._downloads.save(f"{suite.base}/{place}", file, limit=max(entry.size, WEB_PAGE_LIMIT))
             except NotFound:
                 continue
         raise SourceUnavailable(
@@ -214,5 +221,16 @@ def _renewed(remembered: RememberedSuite, answer: Document, signature: bytes) ->
 
 
 def _validators(headers: Mapping[str, str]) -> dict[str, str]:
+    """Keep what asks for changes only, if the document had settled when it was read.
+
+    Dates have whole seconds, and so have the tags that servers make of them: a document changed twice within one would
+    look unchanged for ever (RFC 9110 §8.8.2.2).
+    """
+    try:
+        read, changed = parsedate_to_datetime(headers["Date"]), parsedate_to_datetime(headers["Last-Modified"])
+    except (KeyError, ValueError):
+        return {"If-None-Match": headers["ETag"]} if "ETag" in headers else {}
+    if read - changed < SETTLED:
+        return {}
     names = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
     return {asks: headers[told] for told, asks in names.items() if told in headers}

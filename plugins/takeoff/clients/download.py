@@ -157,7 +157,7 @@ class Downloader:
             raise NotFound(self.source, f"{url} is not there ({said})")
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise SourceUnavailable(
-                self.source, f"{url} lets us not in ({said}): check login and password of the source's connection"
+                self.source, f"{url} does not let us in ({said}): check login and password of the source's connection"
             )
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             after = response.headers.get("Retry-After", "")
@@ -167,10 +167,9 @@ class Downloader:
 
     def _chunks(self, response: requests.Response, limit: int) -> Iterator[bytes]:
         url, size, end = response.url, 0, time.monotonic() + self._timeouts.total
-        # Undecoded: some servers declare Packages.gz to be an encoding, and its hash is that of the file.
-        stream = response.raw.stream(CHUNK_BYTES, decode_content=False)
         try:
-            for chunk in stream:
+            # Undecoded: some servers declare Packages.gz to be an encoding, and its hash is that of the file.
+            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 size += len(chunk)
                 if size > limit:
                     raise SourceUntrusted(

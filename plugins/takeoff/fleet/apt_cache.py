@@ -116,7 +116,7 @@ class AptCache:
         return Holdings(tuple(candidates), tuple(unreadable))
 
     def _rows(self, madison: str) -> Iterator[tuple[str, str]]:
-        """Yield version and architecture of each row: ``name | version | URL suite/component architecture Packages``."""
+        """Yield version and architecture of each row: ``name | version | URL suite/component amd64 Packages``."""
         for line in madison.splitlines():
             columns = [column.strip() for column in line.split("|")]
             if len(columns) == 3 and columns[0] == self._package and columns[2].endswith(" Packages"):
