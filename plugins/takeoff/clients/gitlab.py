@@ -13,6 +13,7 @@ from gitlab.v4.objects import Project
 
 from takeoff.clients.json_requests import SHOWN, NotThere
 from takeoff.core.errors import ConfigError, SourceUnavailable, SourceUntrusted
+from takeoff.core.freeze import FreezePeriod
 from takeoff.core.qa_report import PipelineJob, QaEvidence, read_test_report
 
 TIMEOUT_S = 30.0
@@ -116,6 +117,16 @@ class GitlabProject:
                     return int(deployment.id)
             data = {"environment": environment, "ref": ref, "sha": sha, "tag": False, "status": status}
             return int(self._project.deployments.create(data).id)
+
+    def freeze_periods(self) -> tuple[FreezePeriod, ...]:
+        """List the project's freeze periods (GitLab API, "Freeze Periods").
+
+        Raises:
+            SourceUnavailable, SourceUntrusted, ConfigError: as for :meth:`pipeline`.
+        """
+        with self._told("list the freeze periods"):
+            found = self._project.freezeperiods.list(iterator=True)
+            return tuple(FreezePeriod(one.freeze_start, one.freeze_end, one.cron_timezone) for one in found)
 
     def newest_commit(self, ref: str = "HEAD") -> str:
         """Name the newest commit of a branch or tag, by its SHA.

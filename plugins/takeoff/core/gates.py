@@ -20,6 +20,7 @@ GITLAB_FREEZE = "gitlab_freeze"
 BACKGROUND_MIGRATIONS = "background_migrations"
 POST_DEPLOY_PENDING = "post_deploy_pending"
 LEFT_BEHIND = "left_behind"
+ALERTS = "alerts"
 HOSTS = "hosts"
 
 WAITING = frozenset({PAUSED, LEASE, FREEZE, GITLAB_FREEZE, REJECTED})
@@ -37,6 +38,7 @@ SKIPPABLE = (
     BACKGROUND_MIGRATIONS,
     POST_DEPLOY_PENDING,
     LEFT_BEHIND,
+    ALERTS,
     HOSTS,
 )
 """Gates that ``--skip NAME=REASON`` passes."""

@@ -30,6 +30,34 @@ def record_findings(record: Record, environment: Environment, version: str, now:
     return tuple(_findings(record, environment, version, now))
 
 
+def opening_findings(record: Record, environment: Environment, version: str, now: datetime) -> tuple[Finding, ...]:
+    """Find what the journal says in the step that takes the lease; whether that is free, the lease itself tells."""
+    found = record_findings(record, environment, version, now)
+    return tuple(finding for finding in found if finding.gate != gates.LEASE)
+
+
+def post_deploy_findings(record: Record, environment: Environment, version: str, now: datetime) -> tuple[Finding, ...]:
+    """Find what the journal says about running the pending post-deploy migrations of a version now."""
+    return tuple(_post_deploy_findings(record, environment, version, now))
+
+
+def _post_deploy_findings(record: Record, environment: Environment, version: str, now: datetime) -> Iterator[Finding]:
+    name = environment.name
+    if not record.authority:
+        yield unadopted(environment)
+        return
+    if version != record.deployed_version:
+        message = f"the fleet runs {record.deployed_version or 'nothing recorded'}, not {version}: this is superseded"
+        yield Finding(gate="superseded", message=message, lifts="the newer deploy asks for all that is pending then")
+    if record.hold is not None and record.hold.active(now):
+        # Whatever the pause is for, a rollback may follow, and these migrations would take it away.
+        yield paused_finding(record, name)
+    if (why := record.rejected.get(version)) is not None:
+        yield Finding(gate=gates.REJECTED, message=f"{version} was rejected: {why}")
+    if record.left_behind:
+        yield left_behind_finding(record, name, Weight.BLOCKS)
+
+
 def _findings(record: Record, environment: Environment, version: str, now: datetime) -> Iterator[Finding]:
     name = environment.name
     if not record.authority:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from takeoff.core.check_settings import Endpoint
     from takeoff.core.environment import Environment
-    from takeoff.fleet.connections import SshCredentials
+    from takeoff.fleet.ssh_credentials import SshCredentials
 
 
 class HttpAccess(NamedTuple):
@@ -58,9 +58,14 @@ def endpoint_access(credentials: Credentials, endpoint: Endpoint, field: str) ->
     return credentials.http(endpoint.connection, endpoint.url, f"{field}.connection")
 
 
+def connection_variable(connection: str) -> str:
+    """Name the variable that holds a connection."""
+    return f"AIRFLOW_CONN_{connection.upper()}"
+
+
 def missing_connection(connection: str, field: str) -> ConfigError:
     """Say that an Airflow connection is not there, and how to make it."""
     return ConfigError(
-        f"{field}: there is no connection {connection!r}; set the variable AIRFLOW_CONN_{connection.upper()}, or in "
+        f"{field}: there is no connection {connection!r}; set the variable {connection_variable(connection)}, or in "
         f"Airflow add it under Admin → Connections"
     )

@@ -1,14 +1,22 @@
-"""Before a deploy changes anything: every gate and every host looked at, then the operation opened with the lease."""
+"""Opening a deploy: the lease and the operation in one step, everything pinned, every host told."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from takeoff.core.gates import WAITING, Finding, Weight
-from takeoff.core.operation import Driver, Lease, Stored
+from takeoff.core.environment import Environment
+from takeoff.core.errors import CheckFailed, Superseded
+from takeoff.core.gates import ALERTS, check_skips, refuse, with_skips
+from takeoff.core.journal_entries import Overridden
+from takeoff.core.operation import Driver, Lease, OperationDraft, OperationKind, Outcome, Placement
 from takeoff.core.record import OperationRecord, Record
+from takeoff.core.record_gates import opening_findings
+from takeoff.engine.alerts import alerts_before
+from takeoff.engine.operation_part import OperationPart
+from takeoff.engine.packages import find_version
 from takeoff.engine.session import Session
+from takeoff.fleet.host_preflight import look_at_hosts
 
 
 @dataclass(frozen=True)
@@ -16,7 +24,7 @@ class DeployRequest:
     """A deploy that is wanted.
 
     Attributes:
-        version: full package version, as a source holds it.
+        version: as a person typed it, or in full.
         by: who asked: Airflow user, chat user, ``user@machine``, or ``schedule``.
         reason: why, in their words.
         automatic: nobody asked: the schedule or an event did.
@@ -34,75 +42,93 @@ class DeployRequest:
     skips: Mapping[str, str] = field(default_factory=dict)
 
 
-class Preflight(Stored):
-    """What was found before a deploy.
-
-    Attributes:
-        version: what shall be deployed.
-        deployed: what the journal says the fleet runs.
-        findings: of gates first, then of hosts in rollout order.
-        hosts: how many hosts were looked at.
-    """
-
-    version: str
-    deployed: str
-    findings: tuple[Finding, ...]
-    hosts: int
-
-    @property
-    def blockers(self) -> tuple[Finding, ...]:
-        """What forbids the deploy."""
-        return tuple(finding for finding in self.findings if finding.weight is Weight.BLOCKS)
-
-    @property
-    def only_waits(self) -> bool:
-        """Whether it is blocked, and only by gates that ask to wait: no fault that a person must repair."""
-        return bool(self.blockers) and all(finding.gate in WAITING for finding in self.blockers)
-
-    def refuse(self) -> None:
-        """Raise what forbids the deploy, all of it in one message.
-
-        Raises:
-            Refused: named after the first gate that blocks.
-        """
-        raise NotImplementedError
-
-
-async def preflight(session: Session, request: DeployRequest) -> Preflight:
-    """Look at every gate and every host; change nothing.
-
-    Args:
-        session: the environment.
-        request: the deploy; its skips are marked in the findings.
-
-    Returns:
-        All findings at once; ``refuse()`` raises if any blocks.
-
-    Raises:
-        VersionError: no source holds that version.
-        SourceUnavailable: a source, GitLab or another asked system gave no answer (unknown is not good).
-    """
-    raise NotImplementedError
-
-
 async def open_deploy(session: Session, request: DeployRequest, driver: Driver) -> Lease:
     """Take the lease and open the operation in one step, the hold looked at again in it; tell all hosts the epoch.
 
     Safe to run again: while the operation that this request's ``run`` opened is open, its driver is renewed and it is
-    returned.
+    returned; once it has ended well and none came after it, it is returned as it was.
 
     Returns:
         The lease; ``lease.operation.id`` is what the later tasks are given.
 
     Raises:
+        ConfigError: a skip names no gate, or has no reason.
         LeaseHeld: another operation is open.
         Refused: held, rejected, or left behind meanwhile (``refused.name in WAITING`` tells the quiet ones).
         Superseded: the operation of this run is closed.
     """
-    raise NotImplementedError
+    check_skips(request.skips)
+    record = await session.journal.read()
+    if (mine := operation_of_run(record, request.run)) is not None:
+        return await _opened_before(session, record, mine, driver)
+    found = await find_version(session, request.version)
+    version = found.version.text
+    looked = await look_at_hosts(session.fleet, version=version, left_behind=tuple(record.left_behind))
+    draft = OperationDraft(
+        kind=OperationKind.DEPLOY,
+        environment=session.environment.name,
+        package=session.environment.package.name,
+        version=version,
+        artifacts=found.artifacts,
+        environment_sha256=session.environment_sha256,
+        deploy_node=session.environment.deploy_node,
+        placements=placements(session.environment),
+        versions_before=looked.installed,
+        requested_by=request.by,
+        reason=request.reason,
+        automatic=request.automatic,
+        run=request.run,
+        run_url=request.run_url,
+        skips=dict(request.skips),
+        alerts_before=await _baseline(session, request),
+    )
+
+    def check(now: Record) -> None:
+        findings = opening_findings(now, session.environment, version, session.clock.now())
+        refuse(with_skips(findings, request.skips), f"deploy {version} to {session.environment.name}")
+
+    part = OperationPart.of(session, await session.leases.open(draft, driver, check=check))
+    if request.skips:
+        await part.tell(*(Overridden(name=gate, reason=reason) for gate, reason in request.skips.items()))
+    await part.announce()
+    return part.lease
 
 
 def operation_of_run(record: Record, run: str) -> OperationRecord | None:
     """Find the operation that an Airflow run opened, the newest if several; None before it opened one."""
     mine = [one for one in record.operations.values() if run and one.details.run == run]
     return mine[-1] if mine else None
+
+
+def placements(environment: Environment) -> tuple[Placement, ...]:
+    """List the hosts of every stage and role, in rollout order, as an operation pins them."""
+    return tuple(
+        Placement(stage=stage.name, role=role, hosts=part.hosts)
+        for stage in environment.stages
+        for role, part in stage.roles.items()
+    )
+
+
+async def _opened_before(session: Session, record: Record, mine: OperationRecord, driver: Driver) -> Lease:
+    details = mine.details
+    if mine.outcome is None:
+        part = await OperationPart.join(session, details.id, driver)
+        await part.announce()
+        return part.lease
+    if mine.outcome is Outcome.SUCCEEDED and details.id == next(reversed(record.operations)):
+        return Lease(operation=details, driver=mine.driver, epoch=mine.epoch, authority=record.authority)
+    newest = record.operations[next(reversed(record.operations))].details
+    after = "" if newest.id == details.id else f"; {newest.id} ({newest.kind.value} of {newest.version}) came after it"
+    raise Superseded(
+        f"operation {details.id} of this run is over ({mine.outcome.value}){after}: it is never opened again, start a "
+        "new run"
+    )
+
+
+async def _baseline(session: Session, request: DeployRequest) -> tuple[str, ...]:
+    try:
+        return await alerts_before(session)
+    except CheckFailed:
+        if ALERTS in request.skips:
+            return ()
+        raise

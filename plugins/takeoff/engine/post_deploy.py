@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from takeoff.core.operation import Driver, Stored
-from takeoff.engine.opening import DeployRequest
+from takeoff.core.errors import Superseded
+from takeoff.core.gates import check_skips, refuse, with_skips
+from takeoff.core.journal_entries import Overridden
+from takeoff.core.operation import Driver, OperationDraft, OperationKind, Stored
+from takeoff.core.record import Record
+from takeoff.core.record_gates import post_deploy_findings
+from takeoff.core.task_ids import POST_DEPLOY, TaskKind, TaskSpec
+from takeoff.core.verdict import reachable_versions
+from takeoff.engine.opening import DeployRequest, placements
+from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.session import Session
-from takeoff.engine.tasks import TaskResult
+from takeoff.engine.tasks import TaskResult, run_task
+
+POST_DEPLOY_TASK = TaskSpec(POST_DEPLOY, TaskKind.POST_DEPLOY)
 
 
 class PostDeployOutlook(Stored):
@@ -22,26 +32,69 @@ class PostDeployOutlook(Stored):
     unreachable_after: tuple[str, ...]
 
 
+def outlook_of(record: Record) -> PostDeployOutlook:
+    """Say from the record what is pending, and what running it burns."""
+    return PostDeployOutlook(
+        version=record.deployed_version,
+        names=record.pending.names if record.pending else (),
+        unreachable_after=reachable_versions(record) if record.pending else (),
+    )
+
+
 async def post_deploy_outlook(session: Session) -> PostDeployOutlook:
     """Read from the journal what is pending, and what running it burns."""
-    raise NotImplementedError
+    return outlook_of(await session.journal.read())
 
 
 async def run_post_deploy(session: Session, request: DeployRequest, driver: Driver) -> TaskResult:
-    """Open a post-deploy operation (or go on with the open one of this run), run what is pending, close it.
+    """Open a post-deploy operation, or go on with the open one of that version; run what is pending; close it.
 
     Args:
         session: the environment.
-        request: its ``version`` must be the deployed one; an empty one means that.
+        request: its ``version`` must be the deployed one in full; an empty one means that.
         driver: this process.
 
     Returns:
-        ``nothing is pending`` in its summary if so: nothing was opened.
+        That nothing is pending, in its summary, if so: nothing was opened.
 
     Raises:
+        ConfigError: a skip names no gate, or has no reason.
         LeaseHeld: another operation is open.
-        Refused: the fleet is not all on that version and healthy, a host is left behind, or a newer version is
-            deployed (``superseded``).
+        Refused: a host is left behind, deploys are held, or a newer version is deployed (``superseded``).
+        CheckFailed: not every host runs that version and is well.
         MigrationFailed: the operation stays open; a person must look.
     """
-    raise NotImplementedError
+    check_skips(request.skips)
+    record = await session.journal.read()
+    version = request.version or record.deployed_version
+    holder = record.open_operation
+    if holder is not None and (holder.details.kind, holder.details.version) == (OperationKind.POST_DEPLOY, version):
+        return await run_task(session, holder.details.id, POST_DEPLOY_TASK, driver)
+    if version == record.deployed_version and record.pending is None:
+        return TaskResult(summary=f"no post-deploy migrations of {version} are pending")
+
+    def check(now: Record) -> None:
+        findings = post_deploy_findings(now, session.environment, version, session.clock.now())
+        if any(finding.gate == "superseded" for finding in findings):
+            raise Superseded(findings[0].sentence())
+        refuse(with_skips(findings, request.skips), f"run the post-deploy migrations of {version}")
+
+    draft = OperationDraft(
+        kind=OperationKind.POST_DEPLOY,
+        environment=session.environment.name,
+        package=session.environment.package.name,
+        version=version,
+        environment_sha256=session.environment_sha256,
+        deploy_node=session.environment.deploy_node,
+        placements=placements(session.environment),
+        requested_by=request.by,
+        reason=request.reason,
+        automatic=request.automatic,
+        run=request.run,
+        run_url=request.run_url,
+        skips=dict(request.skips),
+    )
+    part = OperationPart.of(session, await session.leases.open(draft, driver, check=check))
+    if request.skips:
+        await part.tell(*(Overridden(name=gate, reason=reason) for gate, reason in request.skips.items()))
+    return await run_task(session, part.operation.id, POST_DEPLOY_TASK, driver)

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from takeoff.core.errors import ConfigError, Refused
+from takeoff.core.journal_entries import Overridden
+from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.record import Record
+from takeoff.core.task_ids import POST_DEPLOY
+from takeoff.engine.drivers import new_driver
+from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.session import Session
+
+RELEASE = "lease_release"
+"""Name of the override in the journal."""
 
 
 async def release_lease(session: Session, *, by: str, reason: str) -> Record:
-    """Close the open operation as released; its drivers are refused from then on.
+    """Close the open operation as released; its drivers are refused from then on, by the hosts too.
 
     Raises:
+        ConfigError: no reason is given.
         Refused: no operation is open, or its post-deploy migration is running.
     """
-    raise NotImplementedError
+    if not reason.strip():
+        raise ConfigError("releasing a lease needs a reason: the fleet may be left mixed")
+    name = session.environment.name
+    holder = (await session.journal.read()).open_operation
+    if holder is None:
+        raise Refused("lease", f"no operation of {name} is open: there is nothing to release")
+    migration = holder.tasks.get(POST_DEPLOY)
+    if holder.details.kind is OperationKind.POST_DEPLOY and migration is not None and migration.state == "started":
+        raise Refused(
+            "migrating",
+            f"{holder.details.id} runs post-deploy migrations of {holder.details.version} since "
+            f"{migration.at:%Y-%m-%d %H:%M} UTC: wait until they have ended, or, if its process died, run "
+            f"`takeoff post-deploy {name}` again",
+        )
+    part = await OperationPart.join(session, holder.details.id, new_driver(RELEASE, by))
+    await part.announce()
+    bodies = (Overridden(name=RELEASE, reason=reason),)
+    return await session.leases.close(part.lease, Outcome.RELEASED, by=by, bodies=bodies)

@@ -7,9 +7,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from takeoff.core.environment import Environment
+from takeoff.core.errors import ConfigError
 from takeoff.core.operation import Operation
 from takeoff.engine.credentials import Credentials
+from takeoff.engine.inventory import resolve_inventories
 from takeoff.environment_files import LoadedEnvironment
+from takeoff.fleet.clock import SystemClock
+from takeoff.fleet.connections import SshTransport
+from takeoff.fleet.fleet import Fleet
+from takeoff.fleet.host_script import HostScript
+from takeoff.fleet.journal import HostJournal
+from takeoff.fleet.lease import JournalLeases
 from takeoff.fleet.protocols import Clock, Journal, LeaseStore, Progress, Transport
 
 
@@ -37,8 +45,24 @@ class Session:
     progress: Progress
     credentials: Credentials
 
+    @property
+    def fleet(self) -> Fleet:
+        """The same environment, for the parts that act on hosts or look at them."""
+        return Fleet.of(self.environment, self.transport, self.clock, self.progress)
+
     def pinned_to(self, operation: Operation) -> Session:
-        """The same session with the hosts that the operation pinned when it opened."""
+        """The same session with the hosts that the operation pinned when it opened.
+
+        Raises:
+            ConfigError: the environment file lacks a stage or role of it by now.
+        """
+        stages = {(stage.name, role) for stage in self.environment.stages for role in stage.roles}
+        if gone := [part for part in operation.placements if (part.stage, part.role) not in stages]:
+            raise ConfigError(
+                f"{self.environment.name}: the environment file has no role {gone[0].role!r} in stage "
+                f"{gone[0].stage!r} any more, but operation {operation.id} has hosts there: put it back until that "
+                "operation is over"
+            )
         hosts = {(part.stage, part.role): part.hosts for part in operation.placements}
         return replace(self, environment=self.environment.with_hosts(hosts))
 
@@ -52,5 +76,21 @@ async def open_session(
     Raises:
         ConfigError: an inventory cannot be resolved, or a connection, key or known_hosts file is missing.
     """
-    raise NotImplementedError
-    yield
+    environment = await resolve_inventories(loaded.environment, loaded.path.resolve().parent)
+    transport = SshTransport(environment.hosts(), environment.ssh, credentials.ssh(environment))
+    clock = SystemClock()
+    script = HostScript(transport, environment)
+    journal = HostJournal(script, clock)
+    try:
+        yield Session(
+            environment=environment,
+            environment_sha256=loaded.sha256,
+            transport=transport,
+            clock=clock,
+            journal=journal,
+            leases=JournalLeases(journal, clock),
+            progress=progress,
+            credentials=credentials,
+        )
+    finally:
+        await transport.aclose()

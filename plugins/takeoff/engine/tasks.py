@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
-from takeoff.core.operation import Driver, Stored
+from takeoff.core.errors import ConfigError, Superseded, TakeoffError
+from takeoff.core.journal_entries import TaskFailed, TaskFinished, TaskStarted
+from takeoff.core.operation import Driver, Outcome
+from takeoff.core.record import Record
 from takeoff.core.reports import RolloutReport
-from takeoff.core.task_ids import TaskSpec
+from takeoff.core.task_ids import TaskKind, TaskSpec
+from takeoff.engine.finishing import finish
+from takeoff.engine.host_tasks import migrate_regularly, roll_out_role, warm_up_hosts
+from takeoff.engine.operation_part import OperationPart
+from takeoff.engine.post_deploy_work import migrate_after_deploy, migrate_pending_first
 from takeoff.engine.session import Session
+from takeoff.engine.task_result import TaskResult
 
+__all__ = ["TaskResult", "run_task"]
 
-class TaskResult(Stored):
-    """What a task did.
-
-    Attributes:
-        summary: one line for the operator.
-        report: what became of each host, for tasks that go over hosts.
-        facts: what later readers need: ``{"pending": [...]}`` after migrations.
-    """
-
-    summary: str
-    report: RolloutReport | None = None
-    facts: dict[str, Any] = {}
+_WORK: Mapping[TaskKind, Callable[[OperationPart, TaskSpec], Awaitable[TaskResult]]] = {
+    TaskKind.PENDING_POST_DEPLOY: migrate_pending_first,
+    TaskKind.WARMUP: warm_up_hosts,
+    TaskKind.MIGRATIONS: migrate_regularly,
+    TaskKind.ROLLOUT: roll_out_role,
+    TaskKind.FINISH: finish,
+    TaskKind.POST_DEPLOY: migrate_after_deploy,
+}
 
 
 async def run_task(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> TaskResult:
     """Carry out a task of kind warmup, pending_post_deploy, migrations, rollout, finish or post_deploy.
 
     Becomes the operation's driver first (a new epoch, told to all hosts), so that an older driver that still lives is
-    refused from then on. Running a finished task again looks again and changes nothing that is as it should be.
+    refused from then on. Running a finished task again looks again and changes nothing that is as it should be; once
+    the operation has ended well and none came after it, there is nothing left to look at.
 
     Args:
         session: the environment.
@@ -41,4 +47,50 @@ async def run_task(session: Session, operation_id: str, task: TaskSpec, driver: 
         HostUnreachable: worth another try.
         BudgetSpent, CheckFailed, CommandFailed, MigrationFailed: journalled; the operation stays open.
     """
-    raise NotImplementedError
+    if (work := _WORK.get(task.kind)) is None:
+        raise ConfigError(f"{task.id} is not a task that moves hosts; it has a place of its own in the procedure")
+    if over := ended_well(await session.journal.read(), operation_id):
+        return TaskResult(summary=over)
+    part = await OperationPart.join(session, operation_id, driver)
+    await part.tell(TaskStarted(task=task.id))
+    begun = session.clock.monotonic()
+    try:
+        await part.announce()
+        result = await work(part, task)
+    except Superseded:
+        raise
+    except TakeoffError as error:
+        await _tell_failure(part, task, error, session.clock.monotonic() - begun)
+        raise
+    if not result.journalled:
+        seconds = round(session.clock.monotonic() - begun, 1)
+        await part.tell(
+            TaskFinished(
+                task=task.id, seconds=seconds, summary=result.summary, report=result.report, facts=result.facts
+            )
+        )
+    return result
+
+
+def ended_well(record: Record, operation_id: str) -> str:
+    """Say that an operation has ended well and is the newest: its tasks have nothing left to do. Empty otherwise."""
+    found = record.operations.get(operation_id)
+    if found is None or found.outcome is not Outcome.SUCCEEDED or operation_id != next(reversed(record.operations)):
+        return ""
+    when = f" at {found.closed_at:%Y-%m-%d %H:%M} UTC" if found.closed_at else ""
+    return f"{operation_id} ended well{when}: nothing is left to do"
+
+
+async def _tell_failure(part: OperationPart, task: TaskSpec, error: TakeoffError, seconds: float) -> None:
+    report = getattr(error, "report", None)
+    failed = TaskFailed(
+        task=task.id,
+        seconds=round(seconds, 1),
+        error=str(error),
+        report=report if isinstance(report, RolloutReport) else None,
+    )
+    try:
+        await part.tell(failed)
+    except TakeoffError as silence:
+        # The cause is what the operator needs; that the journal could not be told of it is said beside it.
+        error.add_note(f"the journal could not be told: {silence}")

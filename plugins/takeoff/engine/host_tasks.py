@@ -1,0 +1,59 @@
+"""The tasks that move hosts: warmup, the blessed node's migrations, the rollout of a role."""
+
+from __future__ import annotations
+
+from takeoff.core.journal_entries import Converged, EntryBody, LeftBehind, MigrationsPending
+from takeoff.core.operation import OperationKind
+from takeoff.core.record_gates import some
+from takeoff.core.reports import Result, RolloutReport
+from takeoff.core.task_ids import TaskSpec
+from takeoff.engine.operation_part import OperationPart
+from takeoff.engine.task_result import TaskResult
+from takeoff.fleet.migrations import migrate
+from takeoff.fleet.rollout import left_behind_by, roll_out
+from takeoff.fleet.warmup import warm_up
+
+
+async def warm_up_hosts(part: OperationPart, task: TaskSpec) -> TaskResult:
+    """Download and verify the package on every host."""
+    report = await warm_up(part.fleet, part.lease, rollback=_is_rollback(part))
+    return TaskResult(summary=report.summary, report=report)
+
+
+async def migrate_regularly(part: OperationPart, task: TaskSpec) -> TaskResult:
+    """Install on the blessed node, run the regular migrations, and journal what they leave for after the deploy."""
+    names = await migrate(part.fleet, part.lease)
+    await part.tell(MigrationsPending(version=part.operation.version, names=names))
+    left = f"{len(names)} post-deploy migrations are pending: {some(names)}" if names else "none is left for later"
+    return TaskResult(
+        summary=f"regular migrations of {part.operation.version} have run; {left}", facts={"pending": list(names)}
+    )
+
+
+async def roll_out_role(part: OperationPart, task: TaskSpec) -> TaskResult:
+    """Move the hosts of a role, of one stage or of all, and journal which were left behind or came back."""
+    known = (await part.session.journal.read()).left_behind
+    report = await roll_out(
+        part.fleet,
+        part.lease,
+        task.role,
+        stage=task.stage or None,
+        rollback=_is_rollback(part),
+        left_behind=tuple(known),
+    )
+    if entries := _entries(report, known):
+        await part.tell(*entries)
+    return TaskResult(summary=report.summary, report=report)
+
+
+def _entries(report: RolloutReport, known: dict[str, str]) -> list[EntryBody]:
+    left = left_behind_by(report)
+    entries: list[EntryBody] = [
+        LeftBehind(host=host, reason=why) for host, why in left.items() if known.get(host) != why
+    ]
+    back = tuple(one.host for one in report.of(Result.CHANGED, Result.UNCHANGED) if one.host in known)
+    return [*entries, Converged(hosts=back)] if back else entries
+
+
+def _is_rollback(part: OperationPart) -> bool:
+    return part.operation.kind is OperationKind.ROLLBACK

@@ -1,0 +1,32 @@
+"""Entries that no driver makes: a hold, an adoption. Decided on the newest record, appended only to that one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from takeoff.core.journal_entries import EntryBody
+from takeoff.core.record import Record
+from takeoff.engine.session import Session
+from takeoff.fleet.protocols import JournalMoved
+
+
+async def decide(session: Session, decision: Callable[[Record], Sequence[EntryBody]], *, by: str) -> Record:
+    """Append what a decision on the record says, and decide again if the record moved meanwhile.
+
+    Args:
+        session: the environment.
+        decision: gives the entries, none if nothing is to be written; may raise to refuse.
+        by: who.
+
+    Returns:
+        The record after it.
+    """
+    while True:
+        record = await session.journal.read()
+        bodies = decision(record)
+        if not bodies:
+            return record
+        try:
+            return await session.journal.append(*bodies, by=by, after=record)
+        except JournalMoved:
+            continue

@@ -1,0 +1,63 @@
+"""Post-deploy migrations as the task of an operation: looked at, recorded as a point of no return, then run."""
+
+from __future__ import annotations
+
+from takeoff.core.journal_entries import MigrationsPending, PointOfNoReturn, PostDeployFinished, TaskFinished
+from takeoff.core.operation import Outcome
+from takeoff.core.record import Record
+from takeoff.core.record_gates import some
+from takeoff.core.task_ids import MIGRATIONS, TaskSpec
+from takeoff.engine.finishing import verify_fleet
+from takeoff.engine.operation_part import OperationPart
+from takeoff.engine.task_result import TaskResult
+from takeoff.fleet.migrations import migrate_post_deploy, pending
+
+
+async def migrate_after_deploy(part: OperationPart, task: TaskSpec) -> TaskResult:
+    """Run what is pending, and close the operation that was opened for it."""
+    begun = part.session.clock.monotonic()
+    summary = await _migrate(part, part.operation.version)
+    seconds = round(part.session.clock.monotonic() - begun, 1)
+    ended = TaskFinished(task=task.id, seconds=seconds, summary=summary)
+    await part.session.leases.close(part.lease, Outcome.SUCCEEDED, by=part.lease.driver.by, bodies=(ended,))
+    return TaskResult(summary=summary, journalled=True)
+
+
+async def migrate_pending_first(part: OperationPart, task: TaskSpec) -> TaskResult:
+    """Run the pending migrations of the version that is still installed, before anything of the deploy's own."""
+    record = await part.session.journal.read()
+    installed = record.deployed_version
+    if MIGRATIONS in part.still_ours(record).tasks:
+        # The blessed node may have the new version by now, and what is pending there may not run yet.
+        return TaskResult(summary="this deploy's own migrations have begun: what was pending before them is past")
+    if record.pending is None:
+        return TaskResult(summary="no post-deploy migrations are pending")
+    return TaskResult(summary=await _migrate(part, installed))
+
+
+async def _migrate(part: OperationPart, version: str) -> str:
+    """Run what is pending for a version that every host must run.
+
+    Raises:
+        CheckFailed: a host runs another version, is left behind or not well: nothing was begun.
+        MigrationFailed: a migration failed; the point of no return is recorded all the same.
+    """
+    record = await part.session.journal.read()
+    names = await pending(part.fleet)
+    if not names:
+        return await _nothing(part, record, version)
+    # Nothing may be left behind: a host that comes back with an older version could not run on the new tables.
+    await verify_fleet(part, version, left_behind={})
+    await part.tell(PointOfNoReturn(version=version, names=names))
+    await part.announce(point_of_no_return=version)
+    ran = await migrate_post_deploy(part.fleet, part.lease)
+    await part.tell(PostDeployFinished(version=version))
+    return f"{len(ran)} post-deploy migrations of {version} have run: {some(ran)}"
+
+
+async def _nothing(part: OperationPart, record: Record, version: str) -> str:
+    if record.pending is not None:
+        # They ran, but the process ended before it could say so; or somebody ran them by hand.
+        begun = any(point.version == version for point in record.points_of_no_return)
+        await part.tell(PostDeployFinished(version=version) if begun else MigrationsPending(version=version, names=()))
+    return f"no post-deploy migrations of {version} are pending"
