@@ -1,0 +1,18 @@
+"""Names under which Airflow knows an environment's DAGs, its asset and its mirrored status."""
+
+from __future__ import annotations
+
+
+def deploy_dag(environment: str) -> str:
+    """Name the DAG that deploys."""
+    return f"deploy_{environment}"
+
+
+def package_asset(environment: str) -> str:
+    """Name the asset whose events start a deploy at once."""
+    return f"takeoff.package.{environment}"
+
+
+def state_variable(environment: str) -> str:
+    """Name the Variable that holds the environment's status as JSON, written after each of its tasks."""
+    return f"takeoff.state.{environment}"
