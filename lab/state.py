@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -94,21 +96,26 @@ class LabState:
         """Whether a lab was made here and not taken down."""
         return (self.folder / RECORD).is_file()
 
-    def lock(self, timeout_seconds: float = 120) -> FileLock:
-        """The lock that one lab command holds at a time.
+    @contextmanager
+    def lock(self, timeout_seconds: float = 120) -> Iterator[None]:
+        """Hold the lock that one lab command holds at a time.
 
         Raises:
             LabError: another lab command works in the folder for longer than the timeout.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(self.folder / "lab.lock", timeout=timeout_seconds)
+        lock = FileLock(self.folder / "lab.lock")
         try:
-            return lock.acquire().lock  # type: ignore[return-value]  # released by the `with` that the caller writes
+            lock.acquire(timeout=timeout_seconds)
         except Timeout:
             raise LabError(
                 f"{self.folder}: another lab command is at work here for more than {timeout_seconds:.0f} s; "
                 "wait for it, or end it and try again"
             ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def read(self) -> LabRecord:
         """The record.

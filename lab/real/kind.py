@@ -16,6 +16,7 @@ from lab.kind import Fault, HostResult
 from lab.real import network
 from lab.real.addresses import SERVICES, Addresses
 from lab.real.disk import Disk
+from lab.real.faults import real_faults
 from lab.real.fleet import Fleet
 from lab.real.image import build_images, cache_folder
 from lab.real.machine import prepare_machine
@@ -72,7 +73,7 @@ class RealKind:
 
     def faults(self) -> Mapping[str, Fault]:
         """Faults that need a real host."""
-        return {}
+        return real_faults(self.fleet)
 
     @property
     def repository(self) -> repository.AptlyRepository:

@@ -20,8 +20,13 @@ class Connection:
     """One session. Not for two threads at once."""
 
     def __init__(self, host, port, database="gitlabhq_production", user="gitlab", timeout=10):
-        self.socket = socket.create_connection((host, int(port)), timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if host.startswith("/"):  # folder of the server's socket, as in libpq
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout)
+            self.socket.connect("%s/.s.PGSQL.%s" % (host, port))
+        else:
+            self.socket = socket.create_connection((host, int(port)), timeout)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(None)
         self.stream = self.socket.makefile("rb")
         start = b"".join(x.encode() + b"\0" for x in ("user", user, "database", database)) + b"\0"

@@ -1,0 +1,49 @@
+"""The SSH server of a machine."""
+
+from __future__ import annotations
+
+from lab.kind import Fault
+from lab.real.faults.scripted import scripted
+from lab.real.fleet import Fleet
+
+_KEY = "/etc/ssh/ssh_host_ed25519_key"
+
+_NEW_KEY = f"""
+set -eu
+[ ! -e {_KEY}.right ] || exit 0
+ssh-keygen -q -t ed25519 -N '' -f {_KEY}.other
+cp -p {_KEY} {_KEY}.right
+mv {_KEY}.other.pub {_KEY}.pub
+mv {_KEY}.other {_KEY}
+kill -HUP "$(cat /run/sshd.pid)"
+"""
+
+_OLD_KEY = f"""
+set -eu
+[ -e {_KEY}.right ] || exit 0
+ssh-keygen -y -f {_KEY}.right >{_KEY}.pub
+mv {_KEY}.right {_KEY}
+kill -HUP "$(cat /run/sshd.pid)"
+"""
+
+
+def faults(fleet: Fleet) -> list[Fault]:
+    """Refusing, hanging, and answering with another host key."""
+    service = "/run/services/sshd"
+    return [
+        scripted(
+            fleet,
+            "unreachable",
+            "the host's SSH port refuses connections; sessions go on",
+            f"sv -w 20 down {service}",
+            f"sv -w 20 up {service}",
+        ),
+        scripted(
+            fleet,
+            "hang",
+            "the host's SSH server takes connections and never answers",
+            f"sv pause {service}",
+            f"sv cont {service}",
+        ),
+        scripted(fleet, "host-key", "the host answers with another SSH host key", _NEW_KEY, _OLD_KEY),
+    ]
