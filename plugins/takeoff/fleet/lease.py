@@ -100,8 +100,9 @@ def held_by(holder: OperationRecord) -> str:
     stands = f"; its task {failed[-1]} failed" if failed else f"; it is at {holder.driver.task}"
     where = f", {one.run_url}" if one.run_url else ""
     return (
-        f"{one.environment} is held by {one.kind.value} {one.id} to {one.version}, opened by {one.requested_by}{reason} "
-        f"at {one.opened_at:%Y-%m-%d %H:%M} UTC{stands}{where}. It ends when that run is finished or its failed task "
+        f"{one.environment} is held by {one.kind.value} {one.id} to {one.version}, opened by "
+        f"{one.requested_by}{reason} at {one.opened_at:%Y-%m-%d %H:%M} UTC{stands}{where}. "
+        f"It ends when that run is finished or its failed task "
         f"cleared, with `takeoff rollback {one.environment} VERSION --reason R`, or with "
         f"`takeoff lease {one.environment} --release --reason R`"
     )
