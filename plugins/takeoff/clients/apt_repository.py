@@ -113,7 +113,8 @@ class AptRepository:
 
     def _read_suite(self, name: str) -> Holdings:
         key = (self._settings.url, name, self._package, str(self._keyring))
-        suite = self._verified_suite(name, self._memory.recall(*key))
+        remembered = self._memory.recall(*key)
+        suite = self._verified_suite(name, remembered)
         indexes: dict[str, RememberedIndex] = {}
         for component in self._settings.components:
             for architecture in self._settings.architectures:
@@ -122,9 +123,10 @@ class AptRepository:
                 if known is None or known.sha256 != entry.sha256:
                     known = RememberedIndex.of(entry.sha256, self._read_index(suite, entry))
                 indexes[entry.path] = known
-        fresh = suite.remembered.model_copy(update={"indexes": indexes})
-        if fresh != self._memory.recall(*key):
-            self._memory.keep(fresh, *key)
+        if suite.remembered is not remembered or any(
+            one is not remembered.indexes.get(path) for path, one in indexes.items()
+        ):
+            self._memory.keep(suite.remembered.model_copy(update={"indexes": indexes}), *key)
         parts = [
             index.holdings(package=self._package, distribution=self._distribution, source=self.name)
             for index in indexes.values()

@@ -23,24 +23,41 @@ LONGEST = 128
 """Characters of a version; longer ones are somebody's mistake or attack."""
 
 _EDITION = r"(?:ee|ce|fips|jh)"
-_BASE = r"(?P<major>\d{1,9})\.(?P<minor>\d{1,9})\."
+_BASE = r"(\d{1,9})\.(\d{1,9})\."
 
 # omnibus-gitlab, "Package version format"; the auto-deploy form has been the same since 2018 but for longer hashes.
 _FORMS = {
-    VersionKind.AUTO_DEPLOY: rf"{_BASE}(?P<number>\d{{12}})[-+][0-9a-f]{{7,40}}\.[0-9a-f]{{7,40}}",
-    VersionKind.RELEASE_CANDIDATE: rf"{_BASE}(?P<patch>\d{{1,9}})-rc(?P<number>\d{{1,9}})\.{_EDITION}\.\d{{1,9}}",
-    VersionKind.RELEASE: rf"{_BASE}(?P<patch>\d{{1,9}})-{_EDITION}\.(?P<number>\d{{1,9}})",
-    VersionKind.BRANCH: rf"{_BASE}(?P<patch>\d{{1,9}})\+rfbranch\.(?P<number>\d{{1,18}})\.[0-9a-f]{{7,40}}-\d{{1,9}}",
-    VersionKind.NIGHTLY: rf"{_BASE}(?P<patch>\d{{1,9}})\+rnightly\.(?P<number>\d{{1,18}})\.[0-9a-f]{{7,40}}-\d{{1,9}}",
+    VersionKind.RELEASE: rf"{_BASE}(\d{{1,9}})-{_EDITION}\.(\d{{1,9}})",
+    VersionKind.RELEASE_CANDIDATE: rf"{_BASE}(\d{{1,9}})-rc(\d{{1,9}})\.{_EDITION}\.\d{{1,9}}",
+    VersionKind.AUTO_DEPLOY: rf"{_BASE}(\d{{12}})[-+][0-9a-f]{{7,40}}\.[0-9a-f]{{7,40}}",
+    VersionKind.BRANCH: rf"{_BASE}(\d{{1,9}})\+rfbranch\.(\d{{1,18}})\.[0-9a-f]{{7,40}}-\d{{1,9}}",
+    VersionKind.NIGHTLY: rf"{_BASE}(\d{{1,9}})\+rnightly\.(\d{{1,18}})\.[0-9a-f]{{7,40}}-\d{{1,9}}",
 }
 _COMPILED = {kind: re.compile(form, re.ASCII) for kind, form in _FORMS.items()}
 
-_RANK = {kind: rank for rank, kind in enumerate(_FORMS)}
+_RANK = {
+    VersionKind.AUTO_DEPLOY: 0,
+    VersionKind.RELEASE_CANDIDATE: 1,
+    VersionKind.RELEASE: 2,
+    VersionKind.BRANCH: 3,
+    VersionKind.NIGHTLY: 4,
+}
 """Of one major.minor.patch: a release is made from auto-deploys and candidates; branch builds and nightlies carry the
 number of the newest release before them."""
 
 _STRICT = re.compile(VERSION_PATTERN, re.ASCII)
 _SERIES = re.compile(r"(?:\d+:)?(\d{1,9})\.(\d{1,9})(?![0-9])", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _DebianOrder:
+    """Sorts as dpkg does, and by text what dpkg calls equal (``1.0`` and ``1.00``); parsed only when it matters."""
+
+    text: str
+
+    def __lt__(self, other: _DebianOrder) -> bool:
+        mine, theirs = DebianVersion(self.text), DebianVersion(other.text)
+        return bool(mine < theirs or (mine == theirs and self.text < other.text))
 
 
 @total_ordering
@@ -68,20 +85,19 @@ class PackageVersion:
         """
         if len(text) > LONGEST:
             raise VersionError(f"{text[:40]!r}… is no package version: it has {len(text)} characters, over {LONGEST}")
+        for kind, form in _COMPILED.items():
+            if match := form.fullmatch(text):
+                major, minor, *patch, number = map(int, match.groups())
+                order = (major, minor, *(patch or (0,)), _RANK[kind], number)
+                return cls(text, kind, (major, minor), (1, order, _DebianOrder(text)))
         if not _STRICT.fullmatch(text):
             raise VersionError(
                 f"{text!r} is no package version: a version begins with a digit and has only letters, digits and "
                 "'.', '+', '-', '~' in it, such as 17.4.1-ee.0"
             )
-        debian = DebianVersion(text)
-        for kind, form in _COMPILED.items():
-            if match := form.fullmatch(text):
-                numbers = {name: int(number) for name, number in match.groupdict().items()}
-                series = numbers["major"], numbers["minor"]
-                order = (*series, numbers.get("patch", 0), _RANK[kind], numbers["number"])
-                return cls(text, kind, series, (1, order, debian, text))
         begin = _SERIES.match(text)
-        return cls(text, VersionKind.OTHER, (int(begin[1]), int(begin[2])) if begin else None, (0, (), debian, text))
+        series = (int(begin[1]), int(begin[2])) if begin else None
+        return cls(text, VersionKind.OTHER, series, (0, (), _DebianOrder(text)))
 
     def __str__(self) -> str:
         return self.text
