@@ -15,12 +15,13 @@ from lab.faults import find_fault, list_faults
 from lab.installation import install_everywhere
 from lab.kind import open_kind
 from lab.layout import plan_layout
-from lab.services import Services
 from lab.state import LabError, LabRecord, LabState
 from lab.status import collect_status, print_status
 
 DEFAULT_STATE = Path(".state/lab")
 FIRST_VERSION = "17.0.0-ee.0"
+BALANCERS = {"process": 1, "real": 2}
+"""Kind of lab → balancer nodes that it has unless told otherwise."""
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -33,7 +34,7 @@ HostArgument = Annotated[str, typer.Argument(help="Host, for faults of one host.
 def up(
     kind: Annotated[str, typer.Option(envvar="TAKEOFF_LAB", help="process: no root needed; real: own root file systems.")] = "process",
     hosts: Annotated[int, typer.Option(help="Hosts that are deployed to, the blessed node included.")] = 13,
-    balancers: Annotated[int, typer.Option(help="Nodes that run HAProxy, beside the hosts.")] = 1,
+    balancers: Annotated[int | None, typer.Option(help="Nodes that run HAProxy, beside the hosts.", show_default="process: 1, real: 2")] = None,
     version: Annotated[str, typer.Option(help="Version that a new lab has installed.")] = FIRST_VERSION,
     stand_ins: Annotated[bool, typer.Option(help="Use the lab's stand-ins even for servers that this machine has.")] = False,
     state: StateOption = DEFAULT_STATE,
@@ -42,14 +43,14 @@ def up(
     folder, started = LabState(state), time.monotonic()
     with folder.lock():
         new = not folder.exists
-        record = LabRecord(kind=kind, layout=plan_layout(hosts, balancers)) if new else folder.read()
+        record = LabRecord(kind=kind, layout=plan_layout(hosts, balancers or BALANCERS.get(kind, 1))) if new else folder.read()
         if stand_ins:
             record.settings["stand_ins"] = "yes"
         lab = open_kind(record.kind, folder)
         try:
             record = lab.start(record)
             if not record.settings.get("installed"):
-                Services(folder).repository.publish(version)
+                lab.repository.publish(version)
                 install_everywhere(folder, lab, record, version)
                 record.settings["installed"] = version
             folder.write(record)
@@ -74,8 +75,7 @@ def publish(
     """Build a version of the package, and sign the repository's index anew."""
     folder = LabState(state)
     with folder.lock():
-        folder.read()
-        path = Services(folder).repository.publish(version, size_mib << 20)
+        path = open_kind(folder.read().kind, folder).repository.publish(version, size_mib << 20)
     typer.echo(f"published {path.name} ({path.stat().st_size / 1024:.0f} KiB)")
 
 

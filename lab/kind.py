@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from lab.state import LabRecord, LabState
@@ -34,6 +35,22 @@ class Fault:
     on_host: bool
     apply: Callable[[str], None]
     lift: Callable[[str], None]
+
+
+class Publisher(Protocol):
+    """Where a lab publishes versions of the package."""
+
+    def publish(self, version: str, size_bytes: int = 0) -> Path:
+        """Build a version, add it and sign the index anew; the package's file. The same version again is a no-op."""
+        ...
+
+    def withdraw(self, version: str) -> None:
+        """Take a version out of the repository; one that is not there is a no-op."""
+        ...
+
+    def versions(self) -> list[str]:
+        """The published versions, in no particular order."""
+        ...
 
 
 class LabKind(Protocol):
@@ -81,6 +98,11 @@ class LabKind(Protocol):
 
     def power_on(self, host: str) -> None:
         """Boot the host: SSH, and the services of an installed package, come up. Safe to repeat."""
+        ...
+
+    @property
+    def repository(self) -> Publisher:
+        """The package repository of the running lab."""
         ...
 
     def faults(self) -> Mapping[str, Fault]:

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.kind import LabKind
-from lab.services import Services
 from lab.state import LabRecord, LabState, running
 
 _INSTALLED = "dpkg-query -W -f='${Version} ${db:Status-Abbrev}' gitlab-ee"
@@ -32,7 +31,7 @@ def collect_status(state: LabState, kind: LabKind, record: LabRecord) -> dict[st
         "kind": record.kind,
         "hosts": hosts,
         "processes": {each.name: running(each) is not None for each in record.processes},
-        "versions": sorted(Services(state).repository.versions()),
+        "versions": sorted(kind.repository.versions()),
         "fronts": {role: front.url for role, front in record.fronts.items()},
     }
 

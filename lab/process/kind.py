@@ -22,9 +22,20 @@ from lab.layout import BALANCED_ROLES
 from lab.process.command_folder import make_command_folder
 from lab.process.database import start_database
 from lab.process.host import ProcessHost, open_host
+from lab.repository import Repository
 from lab.services import Services
 from lab.spawn import module_command, spawn, wait_until
-from lab.state import Endpoint, HostRecord, LabError, LabRecord, LabState, end_processes, free_ports, running, write_file
+from lab.state import (
+    Endpoint,
+    HostRecord,
+    LabError,
+    LabRecord,
+    LabState,
+    end_processes,
+    free_ports,
+    running,
+    write_file,
+)
 
 LOOPBACK = "127.0.0.1"
 
@@ -96,6 +107,11 @@ class ProcessKind:
             target.create()
             self._order(record, host, "mode", "up")
             self._boot(record, host)
+
+    @property
+    def repository(self) -> Repository:
+        """A folder that a server of the lab's own shows."""
+        return self._services.repository
 
     def faults(self) -> Mapping[str, Fault]:
         """Faults of hosts and their SSH servers."""

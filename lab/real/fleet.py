@@ -120,7 +120,7 @@ class Fleet:
             LabError: the machine is off, or the script took too long (it is ended then).
         """
         if not (process := self.process(name)):
-            raise LabError(f"{name} is off; `python -m lab mend power-off {name}` boots it")
+            raise LabError(f"{name} is off; `python -m lab mend power {name}` boots it")
         inside = ["nsenter", f"--target={process.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
         command = (
             ["sh", "-c", script]
@@ -146,11 +146,6 @@ class Fleet:
                 f"{name}: a script of the lab took more than {timeout_seconds:.0f} s: {script[:80]}"
             ) from None
         return HostResult(started.returncode, output)
-
-    def stop(self) -> None:
-        """End the lab's processes, and with them its mounts, namespaces and cables; also after a crash."""
-        network.unplug_machine(self.folder)
-        namespaces.kill_all(self.folder)
 
     def _spawn(self, name: str) -> IO[bytes]:
         server = name not in {host.name for host in self.addresses.layout.hosts}

@@ -73,7 +73,17 @@ HOST = Image("host", _COMMON)
 
 SERVER = Image(
     "server",
-    (*_COMMON, "aptly", "gpg", "haproxy", "nginx-light", "postgresql", "prometheus", "prometheus-alertmanager"),
+    (
+        *_COMMON,
+        "aptly",
+        "gpg",
+        "haproxy",
+        "nginx-light",
+        "postgresql",
+        "prometheus",
+        "prometheus-alertmanager",
+        "socat",
+    ),
 )
 """Balancer nodes, and the node with repository, database and alerts."""
 

@@ -13,7 +13,7 @@ from pysequoia import Profile, Tsk
 
 from lab import host_files as common
 from lab.kind import Fault, HostResult
-from lab.real import network
+from lab.real import namespaces, network
 from lab.real.addresses import SERVICES, Addresses
 from lab.real.disk import Disk
 from lab.real.faults import real_faults
@@ -57,7 +57,8 @@ class RealKind:
     def stop(self, record: LabRecord) -> None:
         """End the lab's processes, and with them its mounts, namespaces and cables."""
         end_processes(record.processes)
-        self._make_fleet(record).stop()
+        network.unplug_machine(self._state.folder)
+        namespaces.kill_all(self._state.folder)
 
     def run(self, host: str, script: str, timeout_seconds: float = 120) -> HostResult:
         """Run a script on a machine without SSH."""

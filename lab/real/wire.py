@@ -1,7 +1,8 @@
 """A bad cable: passes Ethernet frames between two interfaces, late, or not at all.
 
-Runs alone, in the namespace of the lab's bridge: ``python wire.py INTERFACE INTERFACE LOSS_PERCENT DELAY_MILLISECONDS``.
-In user space, because netem, which the kernel has for this, is missing from many kernels.
+Runs alone, in the namespace of the lab's bridge: ``python wire.py INTERFACE INTERFACE LOSS DELAY``, with the loss in
+percent and the delay in milliseconds. In user space, because netem, which the kernel has for this, is missing from many
+kernels.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from lab.real.fleet import Fleet
 
 def real_faults(fleet: Fleet) -> dict[str, Fault]:
     """All of them, for the machines of one lab."""
-    from lab.real.faults import balancers, clock, disk, network, packages, power, servers, ssh
+    from lab.real.faults import alerts, balancers, clock, disk, network, packages, power, servers, ssh
 
-    modules = (power, network, ssh, clock, disk, packages, balancers, servers)
+    modules = (power, network, ssh, clock, disk, packages, balancers, servers, alerts)
     return {fault.name: fault for module in modules for fault in module.faults(fleet)}

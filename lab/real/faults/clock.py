@@ -15,8 +15,9 @@ OFF_SECONDS = 3600
 _BREAK = f"""
 set -eu
 library=$(echo /usr/lib/*/faketime/libfaketimeMT.so.1)
-printf 'LD_PRELOAD=%s\\nFAKETIME=+{OFF_SECONDS}s\\nFAKETIME_DISABLE_SHM=1\\n' "$library" >/etc/clock-environment
-printf 'SetEnv LD_PRELOAD=%s FAKETIME=+{OFF_SECONDS}s FAKETIME_DISABLE_SHM=1\\n' "$library" >/etc/ssh/sshd_config.d/clock.conf
+settings="LD_PRELOAD=$library FAKETIME=+{OFF_SECONDS}s FAKETIME_DISABLE_SHM=1"
+printf '%s\\n' $settings >/etc/clock-environment
+echo "SetEnv $settings" >/etc/ssh/sshd_config.d/clock.conf
 echo 'Defaults env_file=/etc/clock-environment' >/etc/sudoers.d/clock
 kill -HUP "$(cat /run/sshd.pid)"
 """

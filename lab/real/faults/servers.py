@@ -1,4 +1,4 @@
-"""The package repository and the heartbeat of alerting."""
+"""The package repository, and what watches: Prometheus, Alertmanager, GitLab."""
 
 from __future__ import annotations
 
@@ -6,23 +6,39 @@ from lab.kind import Fault
 from lab.real.addresses import SERVICES
 from lab.real.faults.scripted import scripted
 from lab.real.fleet import Fleet
+from lab.real.servers.repository import FAULTS, PUBLIC
+from lab.repository import SUITE
 
 SLOW_BYTES_PER_SECOND = 2048
 
 _RELOAD = 'kill -HUP "$(cat /run/nginx.pid)"'
+_OTHER = "/var/lib/aptly-other"
+"""What nginx serves instead of the repository's own files."""
+
+_CORRUPT = f"""
+set -eu
+mkdir -p {_OTHER}
+rm -rf {_OTHER}/pool && cp -a {PUBLIC}/pool {_OTHER}/pool
+find {_OTHER}/pool -name '*.deb' | while read -r file; do
+    printf 'altered' | dd of="$file" bs=1 seek=2000 conv=notrunc 2>/dev/null
+done
+"""
+
+_SIGN_WRONGLY = f"""
+set -eu
+mkdir -p {_OTHER}/dists/{SUITE}
+export GNUPGHOME=$(mktemp -d)
+gpg --batch --quiet --passphrase '' --quick-gen-key 'Somebody else <other@takeoff.invalid>' rsa3072 sign 0
+gpg --batch --quiet --yes --clearsign -o {_OTHER}/dists/{SUITE}/InRelease {PUBLIC}/dists/{SUITE}/Release
+gpg --batch --quiet --yes --detach-sign --armor -o {_OTHER}/dists/{SUITE}/Release.gpg {PUBLIC}/dists/{SUITE}/Release
+gpgconf --kill gpg-agent; rm -rf "$GNUPGHOME"
+"""
 
 
 def faults(fleet: Fleet) -> list[Fault]:
-    """Repository down, slow or with a package missing; no heartbeat."""
+    """Down, slow, with files missing, altered or wrongly signed; alerting without heartbeat, or without answers."""
+    signature = f"location ~ ^/dists/{SUITE}/(InRelease|Release.gpg)$ {{ root {_OTHER}; }}"
     return [
-        scripted(
-            fleet,
-            "repository-down",
-            "the package repository refuses connections",
-            "sv -w 20 down /run/services/nginx",
-            "sv -w 20 up /run/services/nginx",
-            SERVICES,
-        ),
         _nginx(
             fleet,
             "repository-slow",
@@ -33,21 +49,42 @@ def faults(fleet: Fleet) -> list[Fault]:
             fleet,
             "repository-404",
             "the package repository lists its packages, and has none of the files",
-            "location ~ \\.deb$ { return 404; }",
+            "location ~ .deb$ { return 404; }",
         ),
-        scripted(
+        _nginx(
             fleet,
-            "heartbeat",
-            "Prometheus is gone: the heartbeat alert ends, and no other would come",
-            "sv -w 20 down /run/services/prometheus",
-            "sv -w 20 up /run/services/prometheus",
-            SERVICES,
+            "repository-corrupt",
+            "packages arrive altered",
+            f"location ~ .deb$ {{ root {_OTHER}; }}",
+            prepare=_CORRUPT,
+        ),
+        _nginx(
+            fleet,
+            "repository-unsigned",
+            "the repository's index is signed by a key that nobody trusts",
+            signature,
+            prepare=_SIGN_WRONGLY,
+        ),
+        _stopped(fleet, "repository-down", "the package repository refuses connections", "nginx"),
+        _stopped(fleet, "alertmanager-down", "Alertmanager refuses connections", "alertmanager"),
+        _stopped(
+            fleet, "heartbeat", "Prometheus is gone: the alert that always fires ends, and no other comes", "prometheus"
         ),
     ]
 
 
-def _nginx(fleet: Fleet, name: str, summary: str, directive: str) -> Fault:
-    file = f"/etc/nginx/faults/{name}.conf"
+def _stopped(fleet: Fleet, name: str, summary: str, service: str) -> Fault:
+    where = f"/run/services/{service}"
+    return scripted(fleet, name, summary, f"sv -w 20 down {where}", f"sv -w 20 up {where}", SERVICES)
+
+
+def _nginx(fleet: Fleet, name: str, summary: str, directive: str, *, prepare: str = "") -> Fault:
+    file = f"{FAULTS}/{name}.conf"
     return scripted(
-        fleet, name, summary, f"echo '{directive}' >{file} && {_RELOAD}", f"rm -f {file} && {_RELOAD}", SERVICES
+        fleet,
+        name,
+        summary,
+        f"{prepare}\necho '{directive}' >{file} && {_RELOAD}",
+        f"rm -f {file} && {_RELOAD}",
+        SERVICES,
     )

@@ -19,6 +19,10 @@ SIGNER = "Takeoff lab <repository@takeoff.invalid>"
 """User id of the signing key."""
 
 _FOLDER = "/var/lib/aptly"
+PUBLIC = f"{_FOLDER}/public"
+"""What nginx serves."""
+FAULTS = "/etc/nginx/faults"
+"""Files here are part of nginx' configuration of the repository."""
 _NAME = "lab"
 _KEY_FILE = "/root/repository.key"
 _HOME = f"{_FOLDER}/gnupg"
@@ -35,14 +39,14 @@ http {{
     sendfile on;
     server {{
         listen {PORT} backlog=1024;
-        root {_FOLDER}/public;
-        include /etc/nginx/faults/*.conf;
+        root {PUBLIC};
+        include {FAULTS}/*.conf;
     }}
 }}
 """
 
-_RUN = """\
-mkdir -p /etc/nginx/faults /var/lib/nginx
+_RUN = f"""\
+mkdir -p {FAULTS} /var/lib/nginx
 exec nginx -c /etc/nginx/lab.conf
 """
 
@@ -86,24 +90,25 @@ class AptlyRepository:
         """Import the key and make the empty repository, unless they are there."""
         self._run(_CREATE)
 
-    def publish(self, version: str, size_bytes: int = 0) -> None:
+    def publish(self, version: str, size_bytes: int = 0) -> Path:
         """Build a version of the application, add it and sign a new index; the same version again is a no-op.
+
+        Returns:
+            The package's file on this machine.
 
         Raises:
             ValueError: the version does not begin with two numbers.
             LabError: aptly refused.
         """
-        if version in self.versions():
-            return
-        incoming = self._fleet.folder / "incoming"
-        incoming.mkdir(exist_ok=True)
-        package = build_package(version, incoming, size_bytes)
-        try:
+        built = self._fleet.folder / "packages"
+        built.mkdir(exist_ok=True)
+        package = built / f"{NAME}_{version}_amd64.deb"
+        if version not in self.versions():
+            package = build_package(version, built, size_bytes)
             self._hand_over(package)
             added = f"aptly -config=/etc/aptly.conf repo add -remove-files {_NAME} /var/tmp/{shlex.quote(package.name)}"
             self._run(f"set -e\nexport GNUPGHOME={_HOME}\n{added}\n{_UPDATE}\n")
-        finally:
-            package.unlink()
+        return package
 
     def withdraw(self, version: str) -> None:
         """Take a version out of the repository; one that is not there is a no-op."""
