@@ -6,12 +6,23 @@ operators' retry policy (``operators/retry.py``) and the command's exit status f
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from takeoff.core.reports import RolloutReport
+
 TAIL_LIMIT = 2000
 """Characters of a command's output that an error keeps: the end, where the cause stands."""
 
 
 class TakeoffError(Exception):
-    """Base of all; catch it to show its message instead of a traceback."""
+    """Base of all; catch it to show its message instead of a traceback.
+
+    Attributes:
+        report: what became of each host, where the error ended a rollout or a warmup.
+    """
+
+    report: RolloutReport | None = None
 
 
 class ConfigError(TakeoffError, ValueError):

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Iterator, Mapping
 
+from takeoff.core.errors import CheckFailed, HostError, HostKeyRejected, HostLoginRejected
+from takeoff.core.gates import HOSTS, Finding, Weight
+from takeoff.core.host_facts import HostFacts, judge
+from takeoff.core.operation import Artifact
 from takeoff.core.preflight_report import HostsReport
+from takeoff.core.rollout_rules import floor_count
 from takeoff.fleet.fleet import Fleet
+from takeoff.fleet.host_facts import read_facts
+from takeoff.fleet.load_balancer import BalancerSilent, HostStanding
+
+LOOKS_AT_ONCE = 100
+"""Hosts asked in parallel."""
 
 
-async def look_at_hosts(fleet: Fleet, *, version: str = "", left_behind: Collection[str] = ()) -> HostsReport:
+async def look_at_hosts(
+    fleet: Fleet, *, version: str = "", artifacts: tuple[Artifact, ...] = (), left_behind: Collection[str] = ()
+) -> HostsReport:
     """Look at the blessed node, every host and every balancer.
 
     Looked at: reachable, host key and login, becoming root, disk, dpkg's state and lock, holds, clock, memory,
@@ -18,9 +31,86 @@ async def look_at_hosts(fleet: Fleet, *, version: str = "", left_behind: Collect
     Args:
         fleet: the environment.
         version: what shall be installed; disk space is not asked of hosts that run it already.
+        artifacts: its builds, for size and architecture.
         left_behind: hosts known to be left behind; their silence is told, and blocks nothing.
 
     Returns:
         All findings. An unreachable host is a finding, not an exception.
     """
-    raise NotImplementedError
+    environment = fleet.environment
+    few = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    async def one(host: str) -> tuple[HostFacts | None, tuple[Finding, ...]]:
+        async with few:
+            try:
+                facts = await read_facts(fleet.script, host)
+            except HostError as error:
+                return None, (_unfit(host, error, host in left_behind),)
+            return facts, judge(facts, environment, now=fleet.clock.now(), version=version, artifacts=artifacts)
+
+    looked, (standing, balancers) = await asyncio.gather(
+        asyncio.gather(*(one(host) for host in environment.fleet)), _balancers(fleet)
+    )
+    answered = [facts for facts, _ in looked if facts is not None]
+    return HostsReport(
+        findings=(
+            *(finding for _, findings in looked for finding in findings),
+            *balancers,
+            *_servers(standing, left_behind),
+            *_floors(fleet, standing),
+        ),
+        looked_at=tuple(facts.host for facts in answered),
+        installed={facts.host: facts.version for facts in answered if facts.version},
+        serving={host: stands.state for host, stands in standing.items()},
+    )
+
+
+def _unfit(host: str, error: HostError, left_behind: bool) -> Finding:
+    if isinstance(error, HostKeyRejected):
+        lifts = "compare its key on its console, then correct known_hosts"
+    elif isinstance(error, HostLoginRejected):
+        lifts = "check ssh.user, its key there, and that sudo -n works"
+    else:
+        lifts = "bring it back, or take it out of the environment file"
+    weight = Weight.TOLD if left_behind else Weight.BLOCKS
+    told = str(error).removeprefix(f"{host}: ") + (" (it is left behind already)" if left_behind else "")
+    return Finding(gate=HOSTS, weight=weight, host=host, message=told, lifts=lifts)
+
+
+async def _balancers(fleet: Fleet) -> tuple[Mapping[str, HostStanding], tuple[Finding, ...]]:
+    """Ask all balancers; where one is silent or lacks a server, that is the finding and nobody's standing is known."""
+    problems = await fleet.balancers.problems()
+    findings = tuple(
+        Finding(gate=HOSTS, host=name, message=told, lifts="repair the balancer, or load_balancers in the file")
+        for name, told in problems.items()
+    )
+    if findings:
+        return {}, findings
+    try:
+        hosts = [member.host.name for member in fleet.environment.members()]
+        return await fleet.balancers.look(hosts, max_age_s=5.0), ()
+    except (BalancerSilent, CheckFailed) as error:
+        return {}, (Finding(gate=HOSTS, message=str(error), lifts="repair the balancer"),)
+
+
+def _servers(standing: Mapping[str, HostStanding], left_behind: Collection[str]) -> Iterator[Finding]:
+    for host, stands in standing.items():
+        for balancer, status in stands.servers:
+            at = f"{status.name} is {status.status} at {balancer}"
+            if status.in_maint:
+                why = "left behind by an earlier rollout" if host in left_behind else "by somebody; it is left so"
+                yield Finding(gate=HOSTS, weight=Weight.TOLD, host=host, message=f"{at}, {why}")
+            elif not status.serving:
+                said = ": ".join(filter(None, (at, f"{status.check} {status.check_told}".strip())))
+                yield Finding(gate=HOSTS, host=host, message=said, lifts="bring it back to ready, or put it to maint")
+
+
+def _floors(fleet: Fleet, standing: Mapping[str, HostStanding]) -> Iterator[Finding]:
+    for role in fleet.environment.role_names:
+        hosts = [member.host.name for member in fleet.environment.members(role=role)]
+        serving = sum(1 for host in hosts if host not in standing or standing[host].serving)
+        floor = floor_count(fleet.environment.floor_for(role), len(hosts))
+        if serving <= floor:
+            told = f"role {role}: {serving} of {len(hosts)} hosts serve and the floor is {floor}, so none may leave"
+            lifts = f"bring hosts back, or lower roles.{role}.floor in the environment file"
+            yield Finding(gate=HOSTS, message=told, lifts=lifts)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 
+from takeoff.core.errors import BudgetSpent, CheckFailed, FloorReached, HostError, HostUnreachable, TakeoffError
 from takeoff.core.operation import Lease
-from takeoff.core.reports import RolloutReport
+from takeoff.core.reports import HostOutcome, Result, RolloutReport
+from takeoff.core.rollout_rules import Budget, Moment, batch_size, floor_count
 from takeoff.fleet.fleet import Fleet
+from takeoff.fleet.host_rollout import HostRollout
+from takeoff.fleet.host_service import HostService
+from takeoff.fleet.load_balancer import BalancerSilent
+from takeoff.fleet.serving_hosts import ServingHosts
+
+FLOOR_PATIENCE_S = 60.0
+"""How long hosts may take to serve again before the floor ends a rollout: a balancer's checks are seconds behind."""
+
+_LOOK_AGAIN_S = 2.0
 
 
 async def roll_out(
@@ -15,6 +27,7 @@ async def roll_out(
     role: str,
     *,
     stage: str | None = None,
+    hosts: Collection[str] | None = None,
     rollback: bool = False,
     left_behind: Collection[str] = (),
     halted: Callable[[], bool] = lambda: False,
@@ -29,6 +42,7 @@ async def roll_out(
         lease: the right to change it.
         role: whose hosts.
         stage: whose hosts; ``None`` for those of all stages at once, as a rollback moves them.
+        hosts: only these of them, as ``converge`` moves single hosts; all if ``None``.
         rollback: downgrade, with the rollback's batch size.
         left_behind: hosts that an earlier rollout put to maint; of those the maint is ours and is lifted.
         halted: asked before each host begins; once it says yes none begins, as when a budget is spent.
@@ -42,11 +56,185 @@ async def roll_out(
         FloorReached: no further host may leave without falling under the floor; ``report`` has every host.
         BalancerSilent: a balancer gave no answer; hosts in flight were finished; ``report`` has every host.
         CheckFailed: it was halted; ``report`` has every host.
-        Superseded: another driver or operation has taken over.
+        Superseded: another driver or operation has taken over; ``report`` has every host.
     """
-    raise NotImplementedError
+    members = [member.host.name for member in fleet.environment.members(stage, role)]
+    chosen = [host for host in members if hosts is None or host in hosts]
+    rollout = _Rollout(fleet, lease, role, chosen, rollback, left_behind, halted)
+    try:
+        await rollout.run()
+        await rollout.leave_behind()
+    except TakeoffError as error:
+        error.report = rollout.report()
+        raise
+    return rollout.report()
 
 
 def left_behind_by(report: RolloutReport) -> dict[str, str]:
     """Name the hosts that a rollout which ended within its budgets left behind: host → reason."""
-    raise NotImplementedError
+    return {outcome.host: outcome.reason for outcome in report.of(Result.FAILED, Result.UNREACHABLE)}
+
+
+class _Rollout:
+    """One rollout in flight; ``stopped`` is why no further host begins."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        lease: Lease,
+        role: str,
+        hosts: list[str],
+        rollback: bool,
+        left_behind: Collection[str],
+        halted: Callable[[], bool],
+    ) -> None:
+        environment = fleet.environment
+        everywhere = [member.host.name for member in environment.members(role=role)]
+        self.fleet, self.lease, self.hosts, self.role = fleet, lease, hosts, role
+        self.rollback, self.left_behind, self.halted = rollback, left_behind, halted
+        self.recipe = environment.roles[role]
+        self.batch = batch_size(environment.batch_for(role, rollback=rollback), len(hosts))
+        self.floor = floor_count(environment.floor_for(role), len(everywhere))
+        self.budget = Budget.of(environment.failure_budget, len(hosts))
+        self.serving = ServingHosts(fleet, self.recipe, tuple(everywhere))
+        self.outcomes: dict[str, HostOutcome] = {}
+        self.waiting: list[str] = []
+        self.moving: dict[asyncio.Task[None], str] = {}
+        self.stopped: TakeoffError | None = None
+
+    def report(self) -> RolloutReport:
+        reason = f"the rollout had stopped: {type(self.stopped).__name__}" if self.stopped else "not begun yet"
+        return RolloutReport(
+            hosts=tuple(
+                self.outcomes.get(host) or HostOutcome(host=host, result=Result.NOT_REACHED, reason=reason)
+                for host in self.hosts
+            )
+        )
+
+    async def run(self) -> None:
+        """Move the hosts.
+
+        Raises:
+            TakeoffError: why it stopped; every host that had begun was finished.
+        """
+        await self._look_at_all()
+        try:
+            while (self.waiting and not self.stopped) or self.moving:
+                await self._begin()
+                if self.moving:
+                    await self._one_ended()
+        except BaseException:
+            # Cancelled, or a fault of ours: what runs on the hosts runs on, and the next try attaches to it.
+            for task in self.moving:
+                task.cancel()
+            await asyncio.gather(*self.moving, return_exceptions=True)
+            raise
+        if self.stopped:
+            # Hosts that were in flight may have failed since: the message must name them too.
+            raise self._budget_spent() if isinstance(self.stopped, BudgetSpent) else self.stopped
+
+    async def leave_behind(self) -> None:
+        """Put the hosts that the budget allows to fail to maint, so that no reload can let them serve."""
+        for host in left_behind_by(self.report()):
+            await self.fleet.balancers.put_to_maint(self.lease, host)
+            self.fleet.progress.host(host, "left behind", self.outcomes[host].reason)
+
+    async def _look_at_all(self) -> None:
+        """Take a first look at every host: what is as it should be needs no leave, and silence costs the budget now."""
+        looks = await self.serving.first_look(self.hosts)
+        standing = await self.fleet.balancers.look(self.hosts)
+        for host in self.hosts:
+            seen, stands = looks[host], standing.get(host)
+            if isinstance(seen, HostError):
+                self._record_error(host, seen, "first look", 0.0)
+                continue
+            in_place = stands is None or stands.serving
+            by_hand = stands is not None and stands.only_kept_out_by_maint and host not in self.left_behind
+            if seen.is_on(self.lease.operation.version) and seen.healthy and (in_place or by_hand):
+                how = "serving" if in_place else "in maint by somebody else, which was left so"
+                self._record(host, Result.UNCHANGED, f"already on {seen.version}, healthy and {how}")
+            else:
+                self.waiting.append(host)
+
+    async def _begin(self) -> None:
+        """Let every host begin that may now; decide to stop if none ever may."""
+        give_up = self.fleet.clock.monotonic() + FLOOR_PATIENCE_S
+        while self.waiting and not self.stopped and len(self.moving) < self.batch:
+            if self.halted():
+                self.stopped = CheckFailed(f"the rollout of role {self.role} was halted on request")
+                return
+            try:
+                serving = await self.serving.now()
+            except TakeoffError as error:
+                self.stopped = error
+                return
+            out = frozenset(self.moving.values())
+            moment = Moment(tuple(self.waiting), out, serving, self.batch, self.floor)
+            if (host := moment.next_host()) is not None:
+                self.waiting.remove(host)
+                self.moving[asyncio.create_task(self._move(host))] = host
+            elif self.moving:
+                return
+            elif self.fleet.clock.monotonic() >= give_up:
+                self.stopped = self._floor_reached(serving)
+            else:
+                await self.fleet.clock.sleep(_LOOK_AGAIN_S)
+
+    async def _one_ended(self) -> None:
+        done, _ = await asyncio.wait(self.moving, return_when=asyncio.FIRST_COMPLETED)
+        for task in [task for task in self.moving if task in done]:
+            del self.moving[task]
+            task.result()
+
+    async def _move(self, host: str) -> None:
+        fleet, started = self.fleet, self.fleet.clock.monotonic()
+        ours = host in self.left_behind
+        service = HostService(host, fleet.balancers, self.lease, fleet.clock, fleet.progress, maint_is_ours=ours)
+        one = HostRollout(
+            fleet, self.lease, host, self.recipe, self.serving.look_of(host), service, rollback=self.rollback
+        )
+        try:
+            said = await one.run()
+        except TakeoffError as error:
+            if isinstance(error, BalancerSilent) or not isinstance(error, HostError | CheckFailed):
+                self.stopped = self.stopped or error
+            self._record_error(host, error, one.step, fleet.clock.monotonic() - started, service.notes)
+        else:
+            told = "; ".join((said, *service.notes))
+            self._record(host, Result.CHANGED, told, seconds=fleet.clock.monotonic() - started)
+        finally:
+            self.serving.forget(host)
+
+    def _record_error(
+        self, host: str, error: TakeoffError, step: str, seconds: float, notes: Collection[str] = ()
+    ) -> None:
+        silent = isinstance(error, HostUnreachable) and not isinstance(error, BalancerSilent)
+        told = "; ".join((str(error).removeprefix(f"{host}: "), *notes))
+        self._record(host, Result.UNREACHABLE if silent else Result.FAILED, told, step=step, seconds=seconds)
+        if self.stopped is None and self._spent():
+            self.stopped = self._budget_spent()
+
+    def _record(self, host: str, result: Result, reason: str, *, step: str = "", seconds: float = 0.0) -> None:
+        self.outcomes[host] = HostOutcome(host=host, result=result, reason=reason, step=step, seconds=round(seconds, 3))
+        self.fleet.progress.host(host, result.value, reason)
+
+    def _spent(self) -> str:
+        results = [outcome.result for outcome in self.outcomes.values()]
+        return self.budget.spent_by(results.count(Result.FAILED), results.count(Result.UNREACHABLE))
+
+    def _budget_spent(self) -> BudgetSpent:
+        report = self.report()
+        bad = report.of(Result.FAILED, Result.UNREACHABLE)
+        told = "; ".join(f"{one.host} at {one.step}: {one.reason}" for one in bad)
+        return BudgetSpent(
+            f"role {self.role}: {self._spent()}, so the rollout stopped ({report.summary}): {told} — repair them and "
+            "try the task again: only what is not done will be done"
+        )
+
+    def _floor_reached(self, serving: frozenset[str]) -> FloorReached:
+        missing = ", ".join(host for host in self.serving.hosts if host not in serving) or "none"
+        return FloorReached(
+            f"role {self.role}: {len(serving)} of {len(self.serving.hosts)} hosts serve and its floor is {self.floor}, "
+            f"so none of {', '.join(self.waiting)} may leave; not serving: {missing} — repair one and try again, or "
+            f"lower roles.{self.role}.floor in the environment file"
+        )

@@ -1,0 +1,146 @@
+"""Moves one host to the operation's version; run again, it goes on at the step that it had reached.
+
+Every changing step is a host job: one that succeeded is found done, one that runs is attached to. Every look is taken
+again. A host that is not healthy, or not on the version, is never put back into service.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from takeoff.core.errors import CheckFailed, JobLost
+from takeoff.core.operation import Lease
+from takeoff.core.recipes import RoleRecipe
+from takeoff.fleet.commands.command import HostCommand
+from takeoff.fleet.commands.package_commands import install_package
+from takeoff.fleet.commands.recipe_commands import configure, prepare, restart
+from takeoff.fleet.fleet import Fleet
+from takeoff.fleet.host_jobs import JobResult
+from takeoff.fleet.host_look import HostLook, look_at
+from takeoff.fleet.host_service import HostService
+
+
+@dataclass
+class HostRollout:
+    """One host on its way.
+
+    Attributes:
+        fleet: the environment.
+        lease: the right to change it.
+        host: its name.
+        recipe: of its role.
+        before: what the look before the rollout saw.
+        service: its way out of the balancers and back.
+        rollback: allow a downgrade.
+        step: where it is, for people.
+    """
+
+    fleet: Fleet
+    lease: Lease
+    host: str
+    recipe: RoleRecipe
+    before: HostLook
+    service: HostService
+    rollback: bool = False
+    step: str = field(default="waiting", init=False)
+
+    @property
+    def version(self) -> str:
+        """Where the host is going."""
+        return self.lease.operation.version
+
+    async def run(self) -> str:
+        """Bring the host to the version and back into service.
+
+        Returns:
+            What was done, in one line.
+
+        Raises:
+            CheckFailed: it is not drained, not healthy, or not on the version; it stays out of service, unless it was
+                never taken out.
+            CommandFailed, JobLost, HostUnreachable: of the step that ``step`` names.
+            BalancerSilent, Superseded: not this host's fault; the rollout must stop.
+        """
+        if self.before.is_on(self.version) and self.before.healthy:
+            await self._back_into_service()
+            return f"was on {self.version} and healthy, put back into service"
+        if self.recipe.drain:
+            self._at("draining")
+            await self.service.drain(self.recipe.drain_timeout.total_seconds())
+            async with self.service.kept_out():
+                await self._change()
+            await self._back_into_service()
+        else:
+            await self._change()
+        self._at("done")
+        return f"{self.before.version or 'nothing'} → {self.version}"
+
+    async def _change(self) -> None:
+        if self.recipe.prepare:
+            await self._job("prepare", "preparing", prepare(self.recipe))
+        if self.recipe.drain:
+            self._at("verifying the drain")
+            await self.service.verify_drained()
+        install = install_package(self.fleet.environment, self.lease.operation, self.recipe, rollback=self.rollback)
+        await self._job("install", "installing", install)
+        await self._job("configure", "configuring", configure(self.recipe))
+        await self._job("restart", "restarting", restart(self.fleet.environment, self.recipe))
+        await self._until_healthy()
+
+    async def _back_into_service(self) -> None:
+        self._at("going back into service")
+        await self.service.serve_again(self.recipe.health.timeout.total_seconds())
+
+    async def _job(self, step: str, doing: str, command: HostCommand) -> JobResult:
+        self._at(doing)
+        try:
+            return await self._run(step, command)
+        except JobLost as lost:
+            # A reboot or kill: each of these jobs looks for itself how far the last attempt came and goes on there.
+            self.service.notes.append(f"{command.describe} was lost and begun again: {lost}")
+            self.fleet.progress.line(f"{lost}; beginning it again")
+            return await self._run(step, command)
+
+    async def _run(self, step: str, command: HostCommand) -> JobResult:
+        return await self.fleet.jobs.run(
+            self.lease,
+            self.host,
+            step,
+            command.script,
+            arguments=command.arguments,
+            timeout_s=command.timeout_s,
+            describe=command.describe,
+        )
+
+    async def _until_healthy(self) -> None:
+        self._at("waiting until healthy")
+        health, clock = self.recipe.health, self.fleet.clock
+        give_up = clock.monotonic() + health.timeout.total_seconds()
+        while True:
+            seen = await look_at(self.fleet.transport, self.fleet.environment, self.host, health)
+            if not seen.is_on(self.version):
+                raise CheckFailed(_not_on(seen, self.version))
+            if seen.healthy:
+                return
+            if clock.monotonic() >= give_up:
+                raise CheckFailed(
+                    f"{self.host}: not healthy {health.timeout.total_seconds():.0f} s after its restart "
+                    f"({seen.health}), so it stays out of service: repair it and try again"
+                )
+            self._at("waiting until healthy", seen.health)
+            await clock.sleep(health.interval.total_seconds())
+
+    def _at(self, step: str, detail: str = "") -> None:
+        self.step = step
+        self.fleet.progress.host(self.host, step, detail)
+
+
+def _not_on(seen: HostLook, version: str) -> str:
+    if seen.version != version or seen.status != "installed":
+        found = f"{seen.version} ({seen.status})" if seen.version else "nothing"
+        why = f"{found} is installed instead of {version}, although the install ended well: somebody else changed it"
+    elif seen.unfinished:
+        why = f"a change to {seen.unfinished} is marked as unfinished there"
+    else:
+        why = "the file that keeps the package from reconfiguring itself is there again"
+    return f"{seen.host}: {why}; it stays out of service: look at it, then `takeoff converge` brings it to {version}"
