@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -136,3 +136,55 @@ def test_secrets_are_kept_for_the_next_start_and_readable_by_their_owner_only(ai
     again = LocalAirflow(airflow.state_dir, airflow.environments_dir, connections={})
     assert again.admin_password == password != again.service_account.password
     assert (airflow.state_dir / "airflow" / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+DAG_THAT_WORKS_AND_WAITS = """
+from datetime import timedelta
+from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
+from airflow.sdk import dag, task
+
+@dag(schedule=None)
+def sample():
+    @task
+    def work():
+        print("hello from the worker")
+
+    work() >> TimeDeltaSensor(task_id="wait", delta=timedelta(seconds=1), deferrable=True)
+
+sample()
+"""
+
+
+@pytest.mark.airflow
+def test_a_dag_file_added_later_runs_on_worker_and_triggerer_and_its_log_can_be_read(airflow, tmp_path: Path) -> None:
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    airflow = LocalAirflow(
+        airflow.state_dir,
+        airflow.environments_dir,
+        connections={},
+        extra_env={"AIRFLOW__CORE__DAGS_FOLDER": str(dags)},
+    )
+    airflow.start()
+    login = {"username": airflow.service_account.name, "password": airflow.service_account.password}
+    token = requests.post(f"{airflow.base_url}/auth/token", json=login, timeout=10).json()["access_token"]
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {token}"
+    api = f"{airflow.base_url}/api/v2/dags/sample"
+
+    (dags / "sample.py").write_text(DAG_THAT_WORKS_AND_WAITS)
+    await_true(lambda: session.get(api, timeout=10).ok, patience=20)
+    answer = session.post(f"{api}/dagRuns", json={"logical_date": None}, timeout=10)
+    run = f"{api}/dagRuns/{answer.json()['dag_run_id']}"
+    await_true(lambda: session.get(run, timeout=10).json()["state"] in {"success", "failed"}, patience=60)
+
+    states = {task["task_id"]: task["state"] for task in session.get(f"{run}/taskInstances").json()["task_instances"]}
+    assert states == {"work": "success", "wait": "success"}
+    assert "hello from the worker" in session.get(f"{run}/taskInstances/work/logs/1", timeout=10).text
+
+
+def await_true(question: Callable[[], bool], patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while not question():
+        assert time.monotonic() < deadline, f"not so within {patience} s"
+        time.sleep(0.2)
