@@ -7,11 +7,12 @@ import secrets
 from collections import Counter
 
 from takeoff.core.errors import AuthorityDoubtful, Refused
+from takeoff.core.host_facts import HostFacts
 from takeoff.core.journal_entries import Adopted
 from takeoff.core.record import Record
 from takeoff.engine.journal_entry import decide
 from takeoff.engine.session import Session
-from takeoff.fleet.host_facts import HostFacts, read_facts
+from takeoff.fleet.host_facts import read_facts
 
 
 async def adopt(session: Session, *, by: str) -> Record:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from takeoff.core.errors import CheckFailed
-from takeoff.core.gates import HOSTS, Weight
+import asyncio
+from collections.abc import Mapping
+
+from takeoff.core.environment import Member
+from takeoff.core.errors import CheckFailed, HostError
+from takeoff.core.gates import HOSTS, blockers
 from takeoff.core.journal_entries import TaskFinished
 from takeoff.core.operation import OperationKind, Outcome
-from takeoff.core.preflight_report import HostsReport
-from takeoff.core.record_gates import some
 from takeoff.core.task_ids import TaskSpec
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.task_result import TaskResult
+from takeoff.fleet.host_look import look_at
 from takeoff.fleet.host_preflight import look_at_hosts
-from takeoff.fleet.migrations import reinstall_blessed_node
+from takeoff.fleet.migrations import install_on_blessed_node
+
+TOLD = 5
+"""Problems that an error names; the rest is counted."""
 
 
 async def finish(part: OperationPart, task: TaskSpec) -> TaskResult:
@@ -25,7 +31,7 @@ async def finish(part: OperationPart, task: TaskSpec) -> TaskResult:
     """
     begun = part.session.clock.monotonic()
     if part.operation.kind is OperationKind.ROLLBACK:
-        part.session.progress.line(await reinstall_blessed_node(part.fleet, part.lease))
+        part.session.progress.line(await install_on_blessed_node(part.fleet, part.lease, rollback=True))
     left = (await part.session.journal.read()).left_behind
     count = await verify_fleet(part, part.operation.version, left_behind=left)
     behind = f"; left behind: {', '.join(left)}" if left else ""
@@ -36,8 +42,8 @@ async def finish(part: OperationPart, task: TaskSpec) -> TaskResult:
     return TaskResult(summary=summary, journalled=True)
 
 
-async def verify_fleet(part: OperationPart, version: str, *, left_behind: dict[str, str]) -> int:
-    """Look at every host.
+async def verify_fleet(part: OperationPart, version: str, *, left_behind: Mapping[str, str]) -> int:
+    """Look at every host: what is installed, its health, its place in the balancers.
 
     Args:
         part: whose hosts.
@@ -49,22 +55,36 @@ async def verify_fleet(part: OperationPart, version: str, *, left_behind: dict[s
 
     Raises:
         CheckFailed: one does not, or something else is wrong with it; names each.
+        BalancerSilent: a balancer gives no answer.
     """
-    report = await look_at_hosts(part.fleet, version=version, left_behind=left_behind)
-    fleet = [host for host in part.session.environment.fleet if host not in left_behind]
-    wrong = [f"{host} has {_found(report, host)}" for host in fleet if report.installed.get(host) != version]
-    bad = [
+    environment = part.session.environment
+    report = await look_at_hosts(part.fleet, version=version, left_behind=tuple(left_behind))
+    members = [member for member in environment.members() if member.host.name not in left_behind]
+    looks = await asyncio.gather(*(_problem_of(part, member, version) for member in members))
+    wrong = [problem for problem in looks if problem]
+    node = environment.deploy_node.name
+    if (installed := report.installed.get(node, "")) != version:
+        wrong.insert(0, f"{node} has {installed or 'no such package'}")
+    wrong += [
         finding.sentence().removeprefix(f"{HOSTS}: ")
-        for finding in report.findings
-        if finding.weight is Weight.BLOCKS and finding.host not in left_behind
+        for finding in blockers(report.findings)
+        if finding.host not in left_behind
     ]
-    if wrong or bad:
+    if wrong:
+        told = "; ".join(wrong[:TOLD]) + (f"; and {len(wrong) - TOLD} more" if len(wrong) > TOLD else "")
         raise CheckFailed(
-            f"not every host is as it should be with {version}: {some(tuple(wrong + bad))}; repair them, then run "
-            "this task again"
+            f"not every host is as it should be with {version}: {told} — repair them, then run this task again"
         )
-    return len(fleet)
+    return len(members) + 1
 
 
-def _found(report: HostsReport, host: str) -> str:
-    return report.installed.get(host) or ("no package" if host in report.looked_at else "given no answer")
+async def _problem_of(part: OperationPart, member: Member, version: str) -> str:
+    environment, host = part.session.environment, member.host.name
+    try:
+        look = await look_at(part.session.transport, environment, host, environment.roles[member.role].health)
+    except HostError as error:
+        return str(error)
+    if not look.is_on(version):
+        state = f"{look.version} ({look.status})" if look.version else "no such package"
+        return f"{host} has {state}" + (f", unfinished since {look.unfinished}" if look.unfinished else "")
+    return "" if look.healthy else f"{host} is not healthy: {look.health}"

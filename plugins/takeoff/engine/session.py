@@ -18,7 +18,7 @@ from takeoff.fleet.fleet import Fleet
 from takeoff.fleet.host_script import HostScript
 from takeoff.fleet.journal import HostJournal
 from takeoff.fleet.lease import JournalLeases
-from takeoff.fleet.protocols import Clock, Journal, LeaseStore, Progress, Transport
+from takeoff.fleet.protocols import Clock, LeaseStore, Progress, Transport
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Session:
     environment_sha256: str
     transport: Transport
     clock: Clock
-    journal: Journal
+    journal: HostJournal
     leases: LeaseStore
     progress: Progress
     credentials: Credentials

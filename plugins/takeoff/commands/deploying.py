@@ -1,0 +1,101 @@
+"""`takeoff adopt`, `deploy` and `post-deploy`: changing an environment, as its DAG would."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from takeoff.commands.arguments import Env, Skips, Version, asking_user, env_first, parse_skips
+from takeoff.commands.console import say
+from takeoff.commands.running import run_in_session
+
+if TYPE_CHECKING:
+    from takeoff.engine.session import Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(adopt)
+    app.command()(deploy)
+    app.command("post-deploy")(post_deploy)
+
+
+def adopt(env: Env) -> None:
+    """First use: record what every host has installed."""
+    from takeoff.engine.adoption import adopt
+
+    record = run_in_session(env, lambda session: adopt(session, by=asking_user()))
+    say(f"{env} is adopted: {record.deployed_version or 'the package is installed nowhere yet'}")
+
+
+def deploy(
+    env: Env,
+    version: Version,
+    only: Annotated[str, typer.Option("--only", metavar="TASK", help="Carry out this task alone.")] = "",
+    skip: Skips = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the journal.")] = "",
+) -> None:
+    """Deploy VERSION, or go on with its open deploy at the first unfinished task."""
+    from takeoff.commands.deploy_progress import DeployProgress
+    from takeoff.engine import deploying
+    from takeoff.engine.opening import DeployRequest
+
+    env, version = env_first(env, version)
+    request = DeployRequest(version=version, by=asking_user(), reason=reason, skips=parse_skips(skip))
+    with DeployProgress() as progress:
+        operation = run_in_session(
+            env, lambda session: deploying.deploy(session, request, progress, only=only), progress
+        )
+    if operation and not only:
+        _tell_pending(env)
+
+
+def post_deploy(
+    env: Env,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for a confirmation.")] = False,
+    skip: Skips = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the journal.")] = "",
+) -> None:
+    """Run the pending post-deploy migrations: a point of no return."""
+    from takeoff.commands.deploy_progress import DeployProgress
+    from takeoff.core.errors import ConfigError
+    from takeoff.core.task_ids import POST_DEPLOY
+    from takeoff.engine.drivers import new_driver
+    from takeoff.engine.opening import DeployRequest
+    from takeoff.engine.post_deploy import post_deploy_outlook, run_post_deploy
+
+    skips, by = parse_skips(skip), asking_user()
+    outlook = run_in_session(env, post_deploy_outlook)
+    if not outlook.names:
+        say(f"no post-deploy migrations of {outlook.version or env} are pending")
+        return
+    say(f"pending post-deploy migrations of {outlook.version}:")
+    for name in outlook.names:
+        say(f"  {name}")
+    lost = ", ".join(outlook.unreachable_after) or "none that was reachable"
+    say(f"a rollback will no longer reach: {lost}")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise ConfigError("this is a point of no return: give --yes where nobody can be asked")
+        typer.confirm("Run them now?", abort=True)
+    request = DeployRequest(version=outlook.version, by=by, reason=reason, skips=skips)
+    with DeployProgress() as progress:
+        result = run_in_session(
+            env, lambda session: run_post_deploy(session, request, new_driver(POST_DEPLOY, by)), progress
+        )
+    say(result.summary)
+
+
+def _tell_pending(env: str) -> None:
+    async def work(session: Session) -> str:
+        record = await session.journal.read()
+        pending = record.pending
+        if pending is None or record.deployed_version != pending.version:
+            return ""
+        later = "the next deploy runs them first" if session.environment.post_deploy == "next_deploy" else ""
+        return f"{len(pending.names)} post-deploy migrations are pending: " + (later or f"takeoff post-deploy {env}")
+
+    if told := run_in_session(env, work):
+        say(told)
