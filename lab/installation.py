@@ -11,7 +11,7 @@ from lab.state import LabError, LabRecord, LabState
 
 PARALLEL = 8
 
-_SCRIPT = """
+_INSTALL = """
 set -e
 export DEBIAN_FRONTEND=noninteractive
 root="${{TAKEOFF_HOST_ROOT:-}}"
@@ -19,8 +19,9 @@ touch "$root/etc/gitlab/skip-auto-reconfigure"
 apt-get update -q -o APT::Update::Error-Mode=any
 apt-get install -y -q {name}={version}
 rm "$root/etc/gitlab/skip-auto-reconfigure"
-gitlab-ctl reconfigure
 """
+
+_START = "gitlab-ctl reconfigure"
 
 
 def install_everywhere(state: LabState, kind: LabKind, record: LabRecord, version: str) -> None:
@@ -29,15 +30,20 @@ def install_everywhere(state: LabState, kind: LabKind, record: LabRecord, versio
     Raises:
         LabError: it failed on a host; the text has the host's output.
     """
-    names = [host.name for host in record.layout.hosts]
-    script = _SCRIPT.format(name=NAME, version=version)
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        results = dict(zip(names, pool.map(lambda name: kind.run(name, script), names), strict=True))
-    for name, result in results.items():
-        if result.status:
-            raise LabError(f"{name}: the first installation of {NAME} {version} failed:\n{result.output}")
+    blessed, *others = (host.name for host in record.layout.hosts)
+    install = _INSTALL.format(name=NAME, version=version)
+    _run(kind, [blessed], install + _START)
+    _run(kind, others, _START if kind.copy_package(blessed, others) else install + _START)
     for host in record.layout.hosts[1:]:
         endpoint = record.hosts[host.name].http
         wait_until(lambda e=endpoint: answers(e, "/-/readiness"), host.name, state.path("hosts", host.name))  # type: ignore[misc]
     for role, front in record.fronts.items():
         wait_until(lambda f=front: answers(f, "/api/v4/notes"), f"backend {role}", state.path("log"))  # type: ignore[misc]
+
+
+def _run(kind: LabKind, names: list[str], script: str) -> None:
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        results = dict(zip(names, pool.map(lambda name: kind.run(name, script), names), strict=True))
+    for name, result in results.items():
+        if result.status:
+            raise LabError(f"{name}: the first installation of {NAME} failed:\n{result.output}")

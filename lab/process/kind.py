@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,10 @@ class ProcessKind:
             self._order(record, host, "mode", "up")
             self._boot(record, host)
 
+    def copy_package(self, source: str, hosts: Sequence[str]) -> bool:
+        """Every host installs it itself."""
+        return False
+
     @property
     def repository(self) -> Repository:
         """A folder that a server of the lab's own shows."""
@@ -117,8 +121,16 @@ class ProcessKind:
         """Faults of hosts and their SSH servers."""
         faults = (
             Fault("power", "the host is off: every process ended, nobody listens", True, self.power_off, self.power_on),
-            Fault("unreachable", "the host's SSH port refuses connections", True, self._mode("refuse"), self._mode("up")),
-            Fault("hang", "the host's SSH server takes connections and never answers", True, self._mode("hang"), self._mode("up")),
+            Fault(
+                "unreachable", "the host's SSH port refuses connections", True, self._mode("refuse"), self._mode("up")
+            ),
+            Fault(
+                "hang",
+                "the host's SSH server takes connections and never answers",
+                True,
+                self._mode("hang"),
+                self._mode("up"),
+            ),
             Fault("host-key", "the host answers with another SSH host key", True, self._new_key, self._old_key),
         )
         return {fault.name: fault for fault in faults}
@@ -138,7 +150,9 @@ class ProcessKind:
                 record.settings[f"front.{name}.{role}"] = str(where.port)
                 if number == 0:
                     record.fronts[role] = where
-        record.repository, record.alertmanager, record.gitlab = (Endpoint(address=LOOPBACK, port=next(ports)) for _ in range(3))
+        record.repository, record.alertmanager, record.gitlab = (
+            Endpoint(address=LOOPBACK, port=next(ports)) for _ in range(3)
+        )
         record.settings |= {"control_port": str(next(ports)), "control_token": secrets.token_hex(16)}
         return record
 
@@ -161,7 +175,8 @@ class ProcessKind:
         record.settings["authorized_keys"] = str(identity.with_suffix(".pub"))
 
     def _write_host_files(self, record: LabRecord, name: str) -> None:
-        assert record.database and record.repository
+        assert record.database
+        assert record.repository
         root = self._host(record, name).root
         spec, http = record.layout.host(name), record.hosts[name].http
         text = host_files.gitlab_rb(spec, http, record.database.address, record.database.port)
@@ -172,7 +187,10 @@ class ProcessKind:
 
     def _write_balancer_files(self, record: LabRecord, name: str) -> None:
         root = self._host(record, name).root
-        fronts = {role: Endpoint(address=LOOPBACK, port=int(record.settings[f"front.{name}.{role}"])) for role in BALANCED_ROLES}
+        fronts = {
+            role: Endpoint(address=LOOPBACK, port=int(record.settings[f"front.{name}.{role}"]))
+            for role in BALANCED_ROLES
+        }
         for folder in ("run/haproxy", "var/lib/haproxy"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         # a socket's address holds about 100 characters: HAProxy gets a relative one and runs in the socket's folder
@@ -247,7 +265,9 @@ class ProcessKind:
         try:
             answer = self._ask(record, {"action": action, "host": host, "value": value})
         except OSError as error:
-            raise LabError(f"the hosts' SSH server does not answer ({error}); `python -m lab up` starts it again") from None
+            raise LabError(
+                f"the hosts' SSH server does not answer ({error}); `python -m lab up` starts it again"
+            ) from None
         if "error" in answer:
             raise LabError(f"{host}: the hosts' SSH server could not do it: {answer['error']}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import asyncssh
@@ -27,6 +27,8 @@ from lab.spawn import answers, wait_until
 from lab.state import Endpoint, HostRecord, LabError, LabRecord, LabState, end_processes, free_ports, write_file
 
 _LISTEN = Endpoint(address="0.0.0.0", port=80)  # noqa: S104 - in the host's own network
+
+_PACKAGE_PATHS = ("opt", "usr", "var/cache", "var/lib/apt", "var/lib/dpkg", "var/log/apt", "var/log/dpkg.log")
 
 
 class RealKind:
@@ -75,6 +77,11 @@ class RealKind:
     def faults(self) -> Mapping[str, Fault]:
         """Faults that need a real host."""
         return real_faults(self.fleet)
+
+    def copy_package(self, source: str, hosts: Sequence[str]) -> bool:
+        """Copy what installing it left: a fraction of the time that dpkg takes on each host."""
+        self.fleet.copy(source, _PACKAGE_PATHS, hosts)
+        return True
 
     @property
     def repository(self) -> repository.AptlyRepository:

@@ -46,7 +46,7 @@ def spawn(folder: Path, *, part: str, namespaces: list[str], command: list[str],
             cwd="/",
         )
     started.wait()  # `setsid --fork` returns at once, what it started belongs to nobody here
-    assert started.stdin is not None  # noqa: S101 - asked for above
+    assert started.stdin is not None
     return started.stdin
 
 

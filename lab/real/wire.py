@@ -50,7 +50,7 @@ def carry(first: socket.socket, second: socket.socket, loss: float, delay: float
         readable, _, _ = select.select([first, second], [], [], timeout)
         for end in readable:
             frame = end.recv(LARGEST)
-            if random.random() >= loss:  # noqa: S311 - chance, no secret
+            if random.random() >= loss:
                 number += 1
                 heapq.heappush(waiting, (time.monotonic() + delay, number, other[end], frame))
         while waiting and waiting[0][0] <= time.monotonic():
