@@ -16,3 +16,8 @@ def package_asset(environment: str) -> str:
 def state_variable(environment: str) -> str:
     """Name the Variable that holds the environment's status as JSON, written after each of its tasks."""
     return f"takeoff.state.{environment}"
+
+
+def trouble_variable(environment: str) -> str:
+    """Name the Variable that is there while an environment's package sources cannot be asked."""
+    return f"takeoff.trouble.{environment}"

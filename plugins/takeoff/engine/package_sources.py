@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import requests
-
 from takeoff.clients.apt_repository import AptRepository
 from takeoff.clients.index_memory import IndexMemory
 from takeoff.clients.packagecloud import Packagecloud
@@ -32,19 +30,17 @@ def package_sources(
         package, field = environment.package.name, f"package.sources.{numbers[id(source)]}.connection"
         match source:
             case AptSource():
-                session = requests.Session()
-                if source.connection:
-                    session = credentials.http(source.connection, source.url, field).session
+                session = credentials.http(source.connection, source.url, field).session
                 keyring = Path(source.keyring)
                 return AptRepository(source, package, session, keyring, distribution=distribution, memory=memory)
             case AptCacheSource():
                 host = source.host or environment.deploy_node.name
                 return AptCache(transport, host, package, source_list=source.source_list, distribution=distribution)
             case _:
-                session = requests.Session()
-                if source.connection:
-                    session.auth = (credentials.http(source.connection, source.url, field).token, "")
-                return Packagecloud(source, package, session, source.url)
+                access = credentials.http(source.connection, source.url, field)
+                # packagecloud takes the token for a user name.
+                access.session.auth = (access.token, "") if access.token else None
+                return Packagecloud(source, package, access.session, source.url)
 
     return {
         distribution: tuple(build(source, distribution) for source in sources)
