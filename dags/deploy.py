@@ -1,0 +1,93 @@
+"""The deploy of each environment, ``deploy_<environment>``: the procedure in order, one task for each step."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from itertools import groupby
+
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, TaskGroup, chain
+
+from takeoff.core.dag_names import deploy_dag, package_asset
+from takeoff.core.environment import Environment
+from takeoff.core.task_ids import TaskKind, deploy_tasks
+from takeoff.core.versions import VERSION_PATTERN
+from takeoff.environment_files import LoadedEnvironment, load_environments
+from takeoff.operators.approval import PostDeployApproval
+from takeoff.operators.finish import FinishOperator
+from takeoff.operators.fleet_task import FleetTaskOperator
+from takeoff.operators.lease import LeaseOperator
+from takeoff.operators.post_deploy import PostDeployOperator
+from takeoff.operators.preflight import PreflightOperator
+from takeoff.operators.runbooks import deploy_runbook, task_runbook
+from takeoff.sensors.alerts import AlertsSensor
+from takeoff.sensors.new_package import NewPackageSensor
+from takeoff.sensors.qa import QaSensor
+
+PARAMS = {
+    "version": Param(
+        None,
+        type=["null", "string"],
+        pattern=VERSION_PATTERN,
+        description="Version to deploy; empty: the newest that qualifies.",
+    ),
+    "reason": Param("", type="string", description="Why; kept in the journal."),
+    "skip": Param(
+        {},
+        type="object",
+        additionalProperties={"type": "string", "minLength": 1},
+        description='Gates to pass, each with a reason: {"freeze": "hotfix for …"}.',
+    ),
+}
+
+OPERATORS = {
+    TaskKind.NEW_PACKAGE: NewPackageSensor,
+    TaskKind.PREFLIGHT: PreflightOperator,
+    TaskKind.LEASE: LeaseOperator,
+    TaskKind.PENDING_POST_DEPLOY: FleetTaskOperator,
+    TaskKind.WARMUP: FleetTaskOperator,
+    TaskKind.MIGRATIONS: FleetTaskOperator,
+    TaskKind.ROLLOUT: FleetTaskOperator,
+    TaskKind.QA: QaSensor,
+    TaskKind.ALERTS: AlertsSensor,
+    TaskKind.FINISH: FinishOperator,
+    TaskKind.APPROVE: PostDeployApproval,
+    TaskKind.POST_DEPLOY: PostDeployOperator,
+}
+"""What each kind of task is carried out by; their order is that of ``deploy_tasks``."""
+
+
+def build_deploy(environment: Environment) -> DAG:
+    """Make the deploy DAG of one environment."""
+    asset = Asset(package_asset(environment.name))
+    with DAG(
+        deploy_dag(environment.name),
+        description=f"Deploys {environment.package.name} to {environment.name}",
+        doc_md=deploy_runbook(environment),
+        schedule=[asset]
+        if environment.schedule is None
+        else AssetOrTimeSchedule(timetable=CronTriggerTimetable(environment.schedule, timezone="UTC"), assets=[asset]),
+        start_date=datetime(2024, 1, 1, tzinfo=UTC),
+        catchup=False,
+        # A run that waits for an approval counts as running; that only one changes the fleet is the lease's work.
+        max_active_runs=16,
+        is_paused_upon_creation=False,
+        params=PARAMS,
+        tags=["takeoff", environment.name],
+    ) as dag:
+        steps = []
+        for group, specs in groupby(deploy_tasks(environment), key=lambda spec: spec.id.rpartition(".")[0]):
+            with TaskGroup(group) if group else nullcontext():
+                steps += [
+                    OPERATORS[spec.kind](
+                        environment=environment.name, spec=spec, doc_md=task_runbook(spec.kind, environment.name)
+                    )
+                    for spec in specs
+                ]
+        chain(*steps)
+    return dag
+
+
+for loaded in load_environments():
+    if isinstance(loaded, LoadedEnvironment):
+        build_deploy(loaded.environment)

@@ -1,0 +1,102 @@
+"""The Airflow run that a task belongs to: who started it, what was asked for, where to look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from airflow.sdk import conf
+
+from takeoff.core.errors import ConfigError
+from takeoff.core.task_ids import LEASE, NEW_PACKAGE
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from takeoff.engine.opening import DeployRequest
+
+AUTOMATIC = ("scheduled", "asset_triggered", "backfill")
+"""Types of runs that nobody started by hand."""
+
+
+class AirflowRun(NamedTuple):
+    """One run, seen from one of its tasks.
+
+    Attributes:
+        dag_id: of the run.
+        run_id: of the run.
+        task_id: of the task.
+        last_try: whether Airflow will not try this task again by itself.
+        automatic: the schedule or an event started it.
+        by: who started it.
+        reason: why, in their words.
+        skips: gate → reason.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    last_try: bool
+    automatic: bool
+    by: str
+    reason: str
+    skips: Mapping[str, str]
+
+    @classmethod
+    def of(cls, context: Context) -> AirflowRun:
+        """Read a task's context."""
+        run, instance, params = context["dag_run"], context["ti"], context["params"]
+        automatic = str(getattr(run.run_type, "value", run.run_type)) in AUTOMATIC
+        return cls(
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            task_id=instance.task_id,
+            last_try=instance.try_number > (instance.max_tries or 0),
+            automatic=automatic,
+            by="schedule" if automatic else getattr(run, "triggering_user_name", None) or "airflow",
+            reason=str(params.get("reason") or ""),
+            skips=dict(params.get("skip") or {}),
+        )
+
+    @property
+    def name(self) -> str:
+        """How the journal names it: ``<dag id>/<run id>``."""
+        return f"{self.dag_id}/{self.run_id}"
+
+    @property
+    def url(self) -> str:
+        """Where a person looks at it; empty if Airflow does not know its own address."""
+        base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+        return f"{base}/dags/{quote(self.dag_id)}/runs/{quote(self.run_id)}" if base else ""
+
+    def request(self, version: str) -> DeployRequest:
+        """Ask the engine for a deploy of that version, in this run's name."""
+        from takeoff.engine.opening import DeployRequest
+
+        return DeployRequest(version, self.by, self.reason, self.automatic, self.name, self.url, self.skips)
+
+
+def chosen_version(context: Context) -> str:
+    """Read what ``new_package`` has found.
+
+    Raises:
+        ConfigError: it has found nothing, so this task should not run.
+    """
+    return _pulled(context, NEW_PACKAGE, "it says which version")
+
+
+def opened_operation(context: Context) -> str:
+    """Read the id of the operation that ``lease`` has opened.
+
+    Raises:
+        ConfigError: it has opened none, so this task should not run.
+    """
+    return _pulled(context, LEASE, "it opens the operation")
+
+
+def _pulled(context: Context, task_id: str, why: str) -> str:
+    value: Any = context["ti"].xcom_pull(task_ids=task_id)
+    if not value:
+        raise ConfigError(f"task {task_id} of this run has left nothing: {why}; clear {task_id} first")
+    return str(value)

@@ -1,0 +1,146 @@
+"""The question whether post-deploy migrations may run: it waits in Airflow for a person, without worker or slot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowSkipException
+
+from takeoff.core.approval_text import answer_text, approval_body, approval_subject
+from takeoff.core.errors import Refused, Superseded, TakeoffError
+from takeoff.core.notification_text import approval_text
+from takeoff.core.strict_model import format_duration
+from takeoff.core.task_ids import APPROVE, POST_DEPLOY
+from takeoff.operators.airflow_rest import connected_airflow_api, note_run
+from takeoff.operators.airflow_run import AirflowRun, opened_operation
+from takeoff.operators.environment_session import in_session, work_in_session
+from takeoff.operators.notify import notify
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from takeoff.core.environment import Environment
+    from takeoff.core.task_ids import TaskSpec
+    from takeoff.engine.post_deploy import PostDeployOutlook
+    from takeoff.engine.session import Session
+
+OVER = ("success", "failed", "skipped", "upstream_failed")
+"""States of a task that does not run again unless it is cleared."""
+
+
+class PostDeployApproval(ApprovalOperator):
+    """Names what will run and what a rollback will no longer reach. Cleared, it asks again.
+
+    Args:
+        environment: name of the environment; until when and by whom the question may be answered stands in its file.
+        spec: which task of the procedure it is.
+        options: more for Airflow's operators.
+    """
+
+    def __init__(self, *, environment: str, spec: TaskSpec, **options: Any) -> None:
+        super().__init__(
+            task_id=spec.id.rpartition(".")[2],
+            subject=f"Run post-deploy migrations on {environment}?",
+            defaults=self.REJECT,
+            # A try after a failure would ask the same again; clearing the task does.
+            retries=0,
+            params={"comment": Param("", type="string", title="Comment", description="Kept in the journal.")},
+            **options,
+        )
+        self.environment = environment
+        self.spec = spec
+
+    def execute(self, context: Context) -> None:
+        """Ask, unless there is nothing to ask about."""
+        run, operation_id = AirflowRun.of(context), opened_operation(context)
+
+        async def look(session: Session) -> tuple[Environment, PostDeployOutlook]:
+            from takeoff.engine.post_deploy import outlook_of
+
+            record = await session.journal.read()
+            asked, outlook = record.operations[operation_id].details, outlook_of(record)
+            if outlook.version != asked.version:
+                raise Superseded(
+                    f"{self.environment} runs {outlook.version} by now, and this run deployed {asked.version}: nothing "
+                    "is asked here any more; what is pending is asked by the run of the newest deploy"
+                )
+            return session.environment, outlook
+
+        found, outlook = in_session(self.environment, run, self.log, look)
+        if not outlook.names:
+            raise AirflowSkipException(f"No post-deploy migrations of {outlook.version} are pending: nothing to ask.")
+        self.response_timeout = found.approval.expires
+        self.subject = approval_subject(found.name, found.package.name, outlook.version, len(outlook.names))
+        expires = format_duration(found.approval.expires)
+        self.body = approval_body(outlook.version, outlook.names, outlook.unreachable_after, expires)
+        self._reopen_migrations(run)
+        self._assign(found.approval.approvers)
+        self.log.info("%s\n%s", self.subject, self.body)
+        notify(found, approval_text(found.name, outlook.version, outlook.names, run.url))
+        super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Journal the answer, and let the migrations run or be skipped by it."""
+        run = AirflowRun.of(context)
+        by = responder(event.get("responded_by_user"))
+        comment = str((event.get("params_input") or {}).get("comment") or "")
+        told = answer_text(event["chosen_options"][0], by, comment, expired=bool(event.get("timedout")))
+        self.log.info("%s", told)
+        note_run(run, told)
+
+        async def keep(session: Session) -> None:
+            from takeoff.core.journal_entries import Noted
+            from takeoff.engine.journal_entry import decide
+
+            await decide(session, lambda record: [Noted(text=f"{run.name}: {told}")], by=by or "airflow")
+
+        try:
+            asyncio.run(work_in_session(self.environment, self.log, keep))
+        except TakeoffError as error:
+            # The answer counts all the same, and the migrations journal who allowed them.
+            self.log.warning("The answer could not be written into the journal: %s", error)
+        return super().execute_complete(context, event)
+
+    def _assign(self, approvers: Sequence[str]) -> None:
+        """Let the approvers answer, and Takeoff itself for them when a newer deploy supersedes the question."""
+        if not approvers:
+            return
+        users = list(approvers)
+        try:
+            users.append(connected_airflow_api().login)
+        except TakeoffError as error:
+            self.log.warning("A newer deploy will not be able to withdraw this question: %s", error)
+        self.assigned_users = [{"id": user, "name": user} for user in users]
+
+    def _reopen_migrations(self, run: AirflowRun) -> None:
+        """Clear the migrations that an earlier answer has skipped: Airflow would not run them for a new one."""
+        try:
+            api = connected_airflow_api()
+            if api.task_states(run.dag_id, run.run_id).get(POST_DEPLOY) in OVER:
+                api.clear_tasks(run.dag_id, run.run_id, [POST_DEPLOY])
+        except TakeoffError as error:
+            self.log.warning("If %s stays as it is after the answer, clear it too: %s", POST_DEPLOY, error)
+
+
+def responder(user: Any) -> str:
+    """Name who answered, from what the provider hands on; empty if nobody did."""
+    if not user:
+        return ""
+    found = user if isinstance(user, Mapping) else {"name": getattr(user, "name", ""), "id": getattr(user, "id", "")}
+    return str(found.get("name") or found.get("id") or "")
+
+
+def approver(context: Context) -> str:
+    """Name who has said yes in this run.
+
+    Raises:
+        Refused: nobody has.
+    """
+    answer = context["ti"].xcom_pull(task_ids=APPROVE)
+    if not isinstance(answer, Mapping) or answer.get("chosen_options") != [ApprovalOperator.APPROVE]:
+        raise Refused("approval", f"nobody has approved these migrations: clear {APPROVE} and answer it")
+    return responder(answer.get("responded_by_user")) or "airflow"

@@ -1,0 +1,55 @@
+"""The way from an Airflow task into the engine and back: a session around the work, plain errors out of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from takeoff.environment_files import load_environment
+from takeoff.operators.airflow_run import AirflowRun
+from takeoff.operators.credentials import AirflowCredentials
+from takeoff.operators.log_progress import LogProgress
+from takeoff.operators.mirrored_state import mirror_state
+from takeoff.operators.plain_errors import plain_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
+
+    from takeoff.engine.session import Session
+
+Done = TypeVar("Done")
+
+
+def in_session(environment: str, run: AirflowRun, log: Logger, work: Callable[[Session], Awaitable[Done]]) -> Done:
+    """Open the environment, do the work, and mirror what the journal then says.
+
+    Args:
+        environment: its name; the file is read again.
+        run: whose task this is.
+        log: where hosts' progress is told.
+        work: what to do.
+
+    Raises:
+        AirflowFailException: the work's error, as one sentence; no further try.
+        HostUnreachable, SourceUnavailable: the work's error as it is; the retry policy decides.
+    """
+    with plain_errors(environment, run):
+        return asyncio.run(work_in_session(environment, log, work))
+    raise AssertionError("an error does not pass")  # For mypy, which cannot see that plain_errors swallows none.
+
+
+async def work_in_session(environment: str, log: Logger, work: Callable[[Session], Awaitable[Done]]) -> Done:
+    """The same with the engine's errors as they are: nobody is told of them.
+
+    Raises:
+        TakeoffError: what the work raised, or why the environment could not be opened.
+    """
+    from takeoff.engine.session import open_session
+
+    loaded = load_environment(environment)
+    async with open_session(loaded, AirflowCredentials(), LogProgress(log)) as session:
+        try:
+            return await work(session)
+        finally:
+            await mirror_state(session)

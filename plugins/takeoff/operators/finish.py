@@ -1,0 +1,46 @@
+"""The end of a deploy: the version is recorded, the lease goes back, people and other systems are told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from takeoff.core.dag_names import package_asset
+from takeoff.core.errors import TakeoffError
+from takeoff.core.notification_text import finished_text
+from takeoff.operators.airflow_rest import connected_airflow_api
+from takeoff.operators.airflow_run import AirflowRun
+from takeoff.operators.fleet_task import FleetTaskOperator
+from takeoff.operators.notify import notify
+
+if TYPE_CHECKING:
+    from takeoff.engine.session import Session
+
+
+class FinishOperator(FleetTaskOperator):
+    """Closes the operation, then notifies, tracks, and rings the asset if a newer version has come meanwhile."""
+
+    async def afterwards(self, session: Session, run: AirflowRun, operation_id: str) -> None:
+        """Tell the others; none of it can fail the deploy, which is over."""
+        from takeoff.operators.tracking import track_end
+
+        record = await session.journal.read()
+        operation = record.operations[operation_id].details
+        text = finished_text(operation.environment, operation.package, operation.version, run.by, run.url)
+        await asyncio.to_thread(notify, session.environment, text)
+        await asyncio.to_thread(track_end, session.environment, session.credentials, operation)
+        try:
+            await self._ring_if_newer(session)
+        except TakeoffError as error:
+            self.log.warning("Whether a newer version has come is not known (%s); the schedule will look", error)
+
+    async def _ring_if_newer(self, session: Session) -> None:
+        from takeoff.engine.packages import look_for_packages
+
+        record = await session.journal.read()
+        report = await look_for_packages(session, deployed=record.deployed_version, rejected=record.rejected)
+        if not report.version:
+            return
+        self.log.info("%s has come meanwhile: its deploy begins", report.version)
+        api = await asyncio.to_thread(connected_airflow_api)
+        await asyncio.to_thread(api.ring, package_asset(session.environment.name), {"version": report.version})
