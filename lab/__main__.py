@@ -32,18 +32,28 @@ HostArgument = Annotated[str, typer.Argument(help="Host, for faults of one host.
 
 @app.command()
 def up(
-    kind: Annotated[str, typer.Option(envvar="TAKEOFF_LAB", help="process: no root needed; real: own root file systems.")] = "process",
+    kind: Annotated[
+        str, typer.Option(envvar="TAKEOFF_LAB", help="process: no root needed; real: own root file systems.")
+    ] = "process",
     hosts: Annotated[int, typer.Option(help="Hosts that are deployed to, the blessed node included.")] = 13,
-    balancers: Annotated[int | None, typer.Option(help="Nodes that run HAProxy, beside the hosts.", show_default="process: 1, real: 2")] = None,
+    balancers: Annotated[
+        int | None, typer.Option(help="Nodes that run HAProxy, beside the hosts.", show_default="process: 1, real: 2")
+    ] = None,
     version: Annotated[str, typer.Option(help="Version that a new lab has installed.")] = FIRST_VERSION,
-    stand_ins: Annotated[bool, typer.Option(help="Use the lab's stand-ins even for servers that this machine has.")] = False,
+    stand_ins: Annotated[
+        bool, typer.Option(help="Use the lab's stand-ins even for servers that this machine has.")
+    ] = False,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Start a lab, or what is missing of one that is up."""
     folder, started = LabState(state), time.monotonic()
     with folder.lock():
         new = not folder.exists
-        record = LabRecord(kind=kind, layout=plan_layout(hosts, balancers or BALANCERS.get(kind, 1))) if new else folder.read()
+        record = (
+            LabRecord(kind=kind, layout=plan_layout(hosts, balancers or BALANCERS.get(kind, 1)))
+            if new
+            else folder.read()
+        )
         if stand_ins:
             record.settings["stand_ins"] = "yes"
         lab = open_kind(record.kind, folder)
@@ -60,7 +70,10 @@ def up(
                 lab.stop(record)
                 _remove(folder)
             raise
-    typer.echo(f"{len(record.layout.hosts)} hosts and {len(record.layout.balancers)} balancer up in {time.monotonic() - started:.1f} s (kind {record.kind})")
+    size, seconds = len(record.layout.hosts), time.monotonic() - started
+    typer.echo(
+        f"{size} hosts and balancer {', '.join(record.layout.balancers)} up in {seconds:.1f} s (kind {record.kind})"
+    )
     typer.echo(f"  users     {record.fronts['web'].url} (web), {record.fronts['git'].url} (git)")
     typer.echo(f"  file      {path}")
     typer.echo(f"  secrets   {connections_path(folder)}")

@@ -18,7 +18,12 @@ ENVIRONMENT = "lab"
 GITLAB_CONNECTION = "lab_gitlab"
 """Airflow connection with GitLab's address and token; ``connections.env`` has it as a variable."""
 
-_HEALTH_PATHS = {"web": "/-/readiness?all=1", "git": "/-/readiness?all=1", "sidekiq": "/readiness", "gitaly": "/-/readiness"}
+_HEALTH_PATHS = {
+    "web": "/-/readiness?all=1",
+    "git": "/-/readiness?all=1",
+    "sidekiq": "/readiness",
+    "gitaly": "/-/readiness",
+}
 
 
 def environment_path(state: LabState) -> Path:
@@ -36,7 +41,9 @@ def write_environment(state: LabState, record: LabRecord) -> Path:
     path = environment_path(state)
     head = "# Written by `python -m lab up`; changes are lost with the next one.\n"
     write_file(path, (head + yaml.safe_dump(describe(record), sort_keys=False, width=120)).encode())
-    lines = (f"AIRFLOW_CONN_{name.upper()}={shlex.quote(json.dumps(value))}\n" for name, value in connections(record).items())
+    lines = (
+        f"AIRFLOW_CONN_{name.upper()}={shlex.quote(json.dumps(value))}\n" for name, value in connections(record).items()
+    )
     write_file(connections_path(state), "".join(lines).encode(), mode=0o600)
     return path
 
@@ -57,7 +64,8 @@ def connections(record: LabRecord) -> dict[str, dict[str, Any]]:
 
 def describe(record: LabRecord) -> dict[str, Any]:
     """The environment as the file holds it."""
-    assert record.repository and record.alertmanager
+    assert record.repository
+    assert record.alertmanager
     layout = record.layout
     return {
         "name": ENVIRONMENT,

@@ -28,6 +28,25 @@ _APPLICATION = {
 }
 """Fault → text of its file, effect."""
 
+_REPOSITORY = {
+    "404": "packages are missing from the repository, though its index names them",
+    "slow": "the repository sends packages at 20 kB/s",
+    "corrupt": "packages arrive altered",
+    "unsigned": "the index does not fit its signature",
+}
+
+_HOLD_LOCK = """
+import fcntl, sys, time
+lock = open(sys.argv[1], "a+")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+lock.truncate(0)
+lock.write("process 4711 (unattended-upgr)")
+lock.flush()
+open(sys.argv[2], "w").close()
+time.sleep(86400)
+"""
+"""Holds dpkg's lock as another program would: a POSIX lock, until it is killed; then a file tells that it holds it."""
+
 _QA = {
     "failing": "QA pipelines fail",
     "flaky": "QA pipelines fail at the first try and succeed when they are run again",
@@ -35,23 +54,47 @@ _QA = {
     "empty": "QA pipelines succeed without having run a test",
 }
 
+_PACKAGES = {
+    "lock": (
+        "another process holds dpkg's lock",
+        f"""setsid python3 -c {shlex.quote(_HOLD_LOCK)} "$root/var/lib/dpkg/lock-frontend" "$root/run/lock-held" \\
+            >/dev/null 2>&1 </dev/null &
+        echo $! >"$root/run/lock-holder"
+        until [ -e "$root/run/lock-held" ]; do sleep 0.05; done""",
+        """[ ! -e "$root/run/lock-holder" ] || kill "$(cat "$root/run/lock-holder")"
+        rm -f "$root/run/lock-holder" "$root/run/lock-held\"""",
+    ),
+    "interrupted": (
+        "dpkg was interrupted and wants `dpkg --configure -a`",
+        ': >"$root/var/lib/dpkg/updates/0001"',
+        "dpkg --configure -a",
+    ),
+    "package-held": ("an operator holds the package", "apt-mark hold gitlab-ee", "apt-mark unhold gitlab-ee"),
+}
+"""Fault → effect, script that breaks, script that mends."""
+
 
 def all_faults(state: LabState, kind: LabKind) -> Mapping[str, Fault]:
     """Every fault that this lab can have, by name; a kind's own ones replace those of the same name here."""
     faults: dict[str, Fault] = {}
     for name, (text, summary) in _APPLICATION.items():
         faults[name] = Fault(name, summary, True, _write(kind, name, text), _erase(kind, name))
-    for name in ("lock", "interrupted", "package-held"):
+    for name in _PACKAGES:
         faults[name] = _package_fault(kind, name)
     for name, summary in _QA.items():
-        faults[f"qa-{name}"] = Fault(f"qa-{name}", summary, False, _service(state, "qa", name), _service(state, "qa", None))
-    for name, summary in (("404", "packages are missing from the repository"), ("slow", "the repository sends 20 kB/s"),
-                          ("corrupt", "packages arrive altered"), ("unsigned", "the index carries a wrong signature")):  # fmt: skip
+        faults[f"qa-{name}"] = Fault(
+            f"qa-{name}", summary, False, _service(state, "qa", name), _service(state, "qa", None)
+        )
+    for name, summary in _REPOSITORY.items():
         key = f"repository-{name}"
-        faults[key] = Fault(key, summary, False, _service(state, "repository", name), _service(state, "repository", None))
+        faults[key] = Fault(
+            key, summary, False, _service(state, "repository", name), _service(state, "repository", None)
+        )
     for name in ("repository", "alertmanager", "gitlab"):
         key = f"{name}-down"
-        faults[key] = Fault(key, f"nobody listens on the port of {name}", False, _stop(state, name), _start(state, name))
+        faults[key] = Fault(
+            key, f"nobody listens on the port of {name}", False, _stop(state, name), _start(state, name)
+        )
     faults["alert"] = Fault(
         "alert", "a critical alert fires", False,
         lambda _: fire(state.read(), ALERT, "broken on purpose"),
@@ -87,7 +130,9 @@ def find_fault(state: LabState, kind: LabKind, name: str, host: str) -> Fault:
 def list_faults(state: LabState, kind: LabKind) -> str:
     """All faults, a line each."""
     faults = all_faults(state, kind)
-    return "\n".join(f"{name:22}{'HOST  ' if faults[name].on_host else '      '}{faults[name].summary}" for name in sorted(faults))
+    return "\n".join(
+        f"{name:22}{'HOST  ' if faults[name].on_host else '      '}{faults[name].summary}" for name in sorted(faults)
+    )
 
 
 def on_host(kind: LabKind, host: str, script: str) -> None:
@@ -111,23 +156,7 @@ def _erase(kind: LabKind, name: str) -> Callable[[str], None]:
 
 
 def _package_fault(kind: LabKind, name: str) -> Fault:
-    summary, apply, lift = {
-        "lock": (
-            "another process holds dpkg's lock",
-            'setsid python3 -c \'import fcntl,sys,time; f=open(sys.argv[1],"a+"); fcntl.lockf(f,fcntl.LOCK_EX); '
-            'f.truncate(0); f.write("process 4711 (unattended-upgr)"); f.flush(); open(sys.argv[2],"w").write("held"); '
-            'time.sleep(86400)\' "$root/var/lib/dpkg/lock-frontend" "$root/run/lock-held" >/dev/null 2>&1 </dev/null &\n'
-            'echo $! >"$root/run/lock-holder"; until [ -e "$root/run/lock-held" ]; do sleep 0.05; done',
-            '[ ! -e "$root/run/lock-holder" ] || kill "$(cat "$root/run/lock-holder")"; '
-            'rm -f "$root/run/lock-holder" "$root/run/lock-held"',
-        ),
-        "interrupted": (
-            "dpkg was interrupted and wants `dpkg --configure -a`",
-            ': >"$root/var/lib/dpkg/updates/0001"',
-            "dpkg --configure -a",
-        ),
-        "package-held": ("an operator holds the package", "apt-mark hold gitlab-ee", "apt-mark unhold gitlab-ee"),
-    }[name]
+    summary, apply, lift = _PACKAGES[name]
     return Fault(name, summary, True, lambda host: on_host(kind, host, apply), lambda host: on_host(kind, host, lift))
 
 

@@ -14,8 +14,10 @@ def gitlab_rb(host: HostSpec, listen: Endpoint, database_host: str, database_por
     """Write a host's ``/etc/gitlab/gitlab.rb``: migrations are on for the blessed node only.
 
     Args:
+        host: decides the role.
         listen: where the host's application listens, as the host itself sees it.
         database_host: address, or folder of the socket.
+        database_port: its port, also in the socket's name.
     """
     return (
         "# Written by the lab. Lines of the form section['key'] = value are read by gitlab-ctl reconfigure.\n"

@@ -75,7 +75,7 @@ class Services:
             ]  # fmt: skip
         where = [endpoint.address, str(endpoint.port)]
         if name == "repository":
-            return module_command("lab.standins.repository_server", *where, str(self._state.folder / "repository"))
+            return module_command("lab.standins.repository_server", *where, str(self._state.folder))
         if name == "gitlab":
             return module_command("lab.standins.gitlab", *where, str(self._state.folder))
         return module_command("lab.standins.alertmanager", *where)
@@ -99,5 +99,3 @@ def fire(record: LabRecord, labels: dict[str, str], summary: str, lasting: timed
         requests.post(f"{record.alertmanager.url}/api/v2/alerts", json=[alert], timeout=10).raise_for_status()
     except requests.RequestException as error:
         raise LabError(f"Alertmanager does not take an alert: {error}") from None
-
-

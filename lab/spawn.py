@@ -30,12 +30,21 @@ def spawn(
 
 def module_command(module: str, *arguments: str) -> list[str]:
     """The command that runs a module of the lab with this interpreter, whatever the folder it is started in."""
-    start = f"import runpy, sys; sys.path.insert(0, {str(SOURCE)!r}); runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
-    return [sys.executable, "-c", start, *arguments]
+    find = f"import runpy, sys; sys.path.insert(0, {str(SOURCE)!r})"
+    return [
+        sys.executable,
+        "-c",
+        f"{find}; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)",
+        *arguments,
+    ]
 
 
 def wait_until(
-    condition: Callable[[], bool], what: str, log: Path, timeout_seconds: float = 30, process: ProcessRecord | None = None
+    condition: Callable[[], bool],
+    what: str,
+    log: Path,
+    timeout_seconds: float = 30,
+    process: ProcessRecord | None = None,
 ) -> None:
     """Wait for a condition; no longer once the process that is to make it true has ended.
 
@@ -46,7 +55,8 @@ def wait_until(
     while not condition():
         ended = process is not None and running(process) is None
         if ended or time.monotonic() > deadline:
-            raise LabError(f"{what} did not come up{'' if ended else f' within {timeout_seconds:.0f} s'}; its log ends with:\n{_tail(log)}")
+            late = "" if ended else f" within {timeout_seconds:.0f} s"
+            raise LabError(f"{what} did not come up{late}; its log ends with:\n{_tail(log)}")
         time.sleep(0.03)
 
 

@@ -6,7 +6,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -148,7 +148,15 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     with os.fdopen(handle, "wb") as stream:
         os.fchmod(stream.fileno(), mode)
         stream.write(content)
-    os.replace(temporary, path)
+    Path(temporary).replace(path)
+
+
+def read_fault(state: LabState, name: str) -> str:
+    """The text of a fault of what stands beside the hosts, empty when it is not in force."""
+    try:
+        return (state.folder / "faults" / name).read_text().strip()
+    except OSError:
+        return ""
 
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
@@ -190,7 +198,5 @@ def end_processes(records: list[ProcessRecord], grace_seconds: float = 5) -> Non
 
 
 def _signal(process: psutil.Process, *, force: bool) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.kill() if force else process.terminate()
-    except psutil.NoSuchProcess:
-        pass

@@ -25,7 +25,9 @@ def collect_status(state: LabState, kind: LabKind, record: LabRecord) -> dict[st
         ``processes``: name → whether it lives; ``versions``: published ones. Unknown values are None.
     """
     with ThreadPoolExecutor(8) as pool:
-        places = [place for part in pool.map(lambda name: _places(kind, name), record.layout.balancers) for place in part]
+        places = [
+            place for part in pool.map(lambda name: _places(kind, name), record.layout.balancers) for place in part
+        ]
         hosts = dict(pool.map(lambda spec: (spec.name, _host(kind, record, spec.name, places)), record.layout.hosts))
     return {
         "kind": record.kind,

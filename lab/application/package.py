@@ -36,9 +36,8 @@ def build_package(version: str, folder: Path, size_bytes: int = 0) -> Path:
         ValueError: the version does not begin with two numbers.
     """
     files = _files(version)
-    if padding := size_bytes - sum(len(content) for content, _ in files.values()):
-        if padding > 0:
-            files["opt/gitlab/embedded/padding.bin"] = (random.Random(version).randbytes(padding), 0o644)  # noqa: S311
+    if (padding := size_bytes - sum(len(content) for content, _ in files.values())) and padding > 0:
+        files["opt/gitlab/embedded/padding.bin"] = (random.Random(version).randbytes(padding), 0o644)
     installed_kib = sum(len(content) for content, _ in files.values()) // 1024 + 1
     control = {"control": (_control(version, installed_kib), 0o644)}
     for script in sorted(_MAINTAINER_SCRIPTS.iterdir()):

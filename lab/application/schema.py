@@ -79,12 +79,16 @@ def _initial() -> Migration:
         name="Init schema",
         kind="regular",
         sql=(
-            f"CREATE TABLE notes (id bigserial PRIMARY KEY, title text NOT NULL, {column} text, "
-            "processed boolean NOT NULL DEFAULT false)",
+            (
+                f"CREATE TABLE notes (id bigserial PRIMARY KEY, title text NOT NULL, {column} text, "
+                "processed boolean NOT NULL DEFAULT false)"
+            ),
             "CREATE TABLE jobs (id bigserial PRIMARY KEY, note_id bigint NOT NULL)",
-            "CREATE TABLE batched_background_migrations (id bigserial PRIMARY KEY, status smallint NOT NULL, "
-            "job_class_name text NOT NULL, table_name text NOT NULL, column_name text NOT NULL, "
-            "job_arguments text NOT NULL DEFAULT '[]')",
+            (
+                "CREATE TABLE batched_background_migrations (id bigserial PRIMARY KEY, status smallint NOT NULL, "
+                "job_class_name text NOT NULL, table_name text NOT NULL, column_name text NOT NULL, "
+                "job_arguments text NOT NULL DEFAULT '[]')"
+            ),
         ),
     )
 
@@ -100,8 +104,10 @@ def _of_release(release: tuple[int, int]) -> tuple[Migration, Migration]:
         kind="regular",
         sql=(
             f"ALTER TABLE notes ADD COLUMN IF NOT EXISTS {new} text",
-            "INSERT INTO batched_background_migrations (status, job_class_name, table_name, column_name) "
-            f"VALUES (3, 'BackfillNotes{release[0]}{release[1]:02}', 'notes', '{new}')",
+            (
+                "INSERT INTO batched_background_migrations (status, job_class_name, table_name, column_name) "
+                f"VALUES (3, 'BackfillNotes{release[0]}{release[1]:02}', 'notes', '{new}')"
+            ),
         ),
     )
     post = Migration(

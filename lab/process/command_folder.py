@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import sys
@@ -11,14 +10,15 @@ from pathlib import Path
 from lab.state import LabError, write_file
 
 HARMLESS = """
-awk base64 basename cat chmod cmp comm cp cut date dd diff dirname du echo egrep env expr false find fold grep gunzip gzip
-head id install kill ln ls md5sum mkdir mkfifo mktemp mv nl nohup nproc od paste printf ps pwd readlink realpath rm rmdir
-sed seq sh sha256sum sleep sort stat sync tail tar tee test timeout touch tr true uname uniq wc xargs yes [
-""".split()
+awk base64 basename cat chmod cmp comm cp cut date dd diff dirname du echo egrep env expr false find fold grep gunzip
+gzip head id install kill ln ls md5sum mkdir mkfifo mktemp mv nl nohup nproc od paste printf ps pwd readlink realpath rm
+rmdir sed seq sh sha256sum sleep sort stat sync tail tar tee test timeout touch tr true uname uniq wc xargs yes [
+"""
 """Taken from the machine where it has them. None can change anything outside the paths that it is given."""
 
-NEEDED = {"awk", "cat", "chmod", "cut", "date", "grep", "head", "id", "ls", "mkdir", "mktemp", "mv", "printf", "ps", "rm",
-          "sed", "sh", "sha256sum", "sleep", "sort", "stat", "tail", "touch", "tr", "uname", "wc"}  # fmt: skip
+NEEDED = (
+    "awk cat chmod cut date grep head id ls mkdir mktemp mv printf ps rm sed sh sha256sum sleep sort stat tail touch tr"
+)
 """Without these a lab cannot work."""
 
 REPLACED = ("apt-get", "apt-cache", "apt-mark", "dpkg", "dpkg-query", "socat")
@@ -41,7 +41,8 @@ _DF = """#!/bin/sh
 """
 
 _CURL = """#!/bin/sh
-exec {curl} --noproxy '*' --connect-to "localhost::127.0.0.1:$LAB_HTTP_PORT" --connect-to "127.0.0.1:80:127.0.0.1:$LAB_HTTP_PORT" "$@"
+exec {curl} --noproxy '*' --connect-to "localhost::127.0.0.1:$LAB_HTTP_PORT" \\
+    --connect-to "127.0.0.1:80:127.0.0.1:$LAB_HTTP_PORT" "$@"
 """
 
 
@@ -52,10 +53,10 @@ def make_command_folder(folder: Path) -> None:
         LabError: the machine lacks a command that POSIX promises.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in HARMLESS:
+    for name in HARMLESS.split():
         if path := shutil.which(name, path=_MACHINE_PATH):
             _link(folder / name, path)
-        elif name in NEEDED:
+        elif name in NEEDED.split():
             raise LabError(f"this machine has no `{name}`, which the lab's hosts need; install it and try again")
     _link(folder / "python3", getattr(sys, "_base_executable", sys.executable))
     for name in (*REPLACED, *OPTIONAL):
@@ -82,4 +83,4 @@ def _script(path: Path, text: str) -> None:
 
 def _link(path: Path, target: str) -> None:
     path.unlink(missing_ok=True)
-    os.symlink(target, path)
+    path.symlink_to(target)

@@ -54,7 +54,12 @@ def start_database(folder: Path) -> tuple[Endpoint, ProcessRecord]:
 def _create(psql: Path, host: str, port: int) -> None:
     """Make the application's role and database, unless they are there."""
     base = [str(psql), "-h", host, "-p", str(port), "-U", "postgres", "-d", "postgres", "-qtAc"]
-    known = subprocess.run([*base, "SELECT 1 FROM pg_database WHERE datname = 'gitlabhq_production'"], capture_output=True, text=True, check=False)
+    known = subprocess.run(
+        [*base, "SELECT 1 FROM pg_database WHERE datname = 'gitlabhq_production'"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if known.returncode:
         raise LabError(f"the application's PostgreSQL refuses its owner: {known.stderr.strip()}")
     if not known.stdout.strip():

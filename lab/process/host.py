@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,18 @@ import psutil
 
 from lab.state import LabState
 
-FOLDERS = ("etc/gitlab", "etc/apt/sources.list.d", "root", "run", "tmp", "var/lib/dpkg", "var/log", "var/opt", "opt", "usr/bin")
+FOLDERS = (
+    "etc/gitlab",
+    "etc/apt/sources.list.d",
+    "root",
+    "run",
+    "tmp",
+    "var/lib/dpkg",
+    "var/log",
+    "var/opt",
+    "opt",
+    "usr/bin",
+)
 """What a new host's root folder holds; the rest is made by packages."""
 
 
@@ -44,7 +56,7 @@ class ProcessHost:
         return {
             "PATH": f"{self.root}/usr/bin:{self.commands}",
             "HOME": f"{self.root}/root",
-            "TMPDIR": f"{self.root}/tmp",
+            "TMPDIR": str(self.root / "tmp"),
             "LANG": "C.UTF-8",
             "USER": "takeoff",
             "LOGNAME": "takeoff",
@@ -70,10 +82,8 @@ class ProcessHost:
             if not (alive := self.processes()):
                 return
             for each in alive:
-                try:
+                with contextlib.suppress(psutil.NoSuchProcess):
                     each.kill()
-                except psutil.NoSuchProcess:
-                    pass
             psutil.wait_procs(alive, timeout=2)
 
 

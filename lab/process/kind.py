@@ -87,9 +87,16 @@ class ProcessKind:
         """Run a script on a host without SSH."""
         target = self._host(self._state.read(), host)
         result = subprocess.run(
-            ["/bin/sh", "-c", script], cwd=target.root, env=target.environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_seconds, check=False, start_new_session=True,
-        )  # fmt: skip
+            ["/bin/sh", "-c", script],
+            cwd=target.root,
+            env=target.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_seconds,
+            check=False,
+            start_new_session=True,
+        )
         return HostResult(result.returncode, result.stdout.decode(errors="replace"))
 
     def power_off(self, host: str) -> None:

@@ -177,7 +177,7 @@ async def serve(state: LabState) -> None:
 
 def _transport(connection: asyncssh.SSHServerConnection) -> asyncio.Transport:
     # asyncssh has no public way to stop reading, which is what a host that hangs does
-    return connection._transport  # type: ignore[return-value]  # noqa: SLF001
+    return connection._transport  # type: ignore[return-value]
 
 
 def main() -> None:

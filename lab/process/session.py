@@ -12,16 +12,14 @@ import asyncssh
 from lab.process.host import ProcessHost
 
 _living: set[asyncio.Task[int]] = set()
-"""Commands whose session is gone: like sshd, the server lets them run on. A reference keeps asyncio from ending them."""
+"""Commands whose session may be gone: like sshd, the server lets them run on. Without a reference asyncio ends them."""
 
 
-async def run_command(
-    session: asyncssh.SSHServerProcess[bytes], host: ProcessHost, answering: asyncio.Event
-) -> None:
+async def run_command(session: asyncssh.SSHServerProcess[bytes], host: ProcessHost, answering: asyncio.Event) -> None:
     """Run the session's command and send back output and exit status as sshd does.
 
-    The exit status is sent once the command has ended and its pipes are closed. If the connection is lost, the command's
-    pipes are closed and it is left alone.
+    The exit status is sent once the command has ended and its pipes are closed. If the connection is lost, the
+    command's pipes are closed and it is left alone.
     """
     if session.subsystem or session.get_terminal_type():
         session.exit(127)
@@ -62,9 +60,7 @@ async def _feed(session: asyncssh.SSHServerProcess[bytes], process: Process) -> 
         process.stdin.close()
 
 
-async def _drain(
-    process: Process, number: int, target: asyncssh.SSHWriter[bytes], answering: asyncio.Event
-) -> None:
+async def _drain(process: Process, number: int, target: asyncssh.SSHWriter[bytes], answering: asyncio.Event) -> None:
     source = process.stdout if number == 1 else process.stderr
     assert source is not None
     try:
@@ -75,6 +71,6 @@ async def _drain(
     except (OSError, asyncssh.Error):
         # the connection is gone: the command gets SIGPIPE when it writes on, as from sshd; asyncio's own way to close a
         # pipe of a process would kill the process
-        pipe = process._transport.get_pipe_transport(number)  # type: ignore[attr-defined]  # noqa: SLF001
+        pipe = process._transport.get_pipe_transport(number)  # type: ignore[attr-defined]
         if pipe is not None:
             pipe.close()

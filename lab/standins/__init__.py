@@ -1,1 +1,1 @@
-"""Small servers that stand in for ones that a machine may lack. Each keeps to the documented behaviour of the original."""
+"""Small servers that stand in for ones that a machine lacks, and keep to the documented behaviour of the originals."""

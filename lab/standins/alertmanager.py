@@ -56,14 +56,20 @@ class Alertmanager:
         api.add("GET", "/api/v2/receivers", lambda _: Response(200, [{"name": "lab"}]))
         api.add("GET", "/api/v2/alerts", self._list)
         api.add("POST", "/api/v2/alerts", self._post)
-        api.add("GET", "/api/v2/silences", lambda _: Response(200, [self._shown(each) for each in self._silences.values()]))
+        api.add(
+            "GET", "/api/v2/silences", lambda _: Response(200, [self._shown(each) for each in self._silences.values()])
+        )
         api.add("POST", "/api/v2/silences", self._silence)
-        api.add("GET", "/api/v2/silence/(?P<id>[^/]+)", lambda request: Response(200, self._shown(self._found(request))))
+        api.add(
+            "GET", "/api/v2/silence/(?P<id>[^/]+)", lambda request: Response(200, self._shown(self._found(request)))
+        )
         api.add("DELETE", "/api/v2/silence/(?P<id>[^/]+)", self._expire)
         return api
 
     def _list(self, request: Request) -> Response:
-        wanted = {name: request.first(name, "true") != "false" for name in ("active", "silenced", "inhibited", "unprocessed")}
+        wanted = {
+            name: request.first(name, "true") != "false" for name in ("active", "silenced", "inhibited", "unprocessed")
+        }
         matchers = [Matcher(value) for name, value in request.query if name == "filter"]
         receiver = request.first("receiver")
         if receiver and not re.fullmatch(receiver, "lab"):
@@ -132,14 +138,15 @@ class Alertmanager:
             "cluster": {"status": "disabled", "peers": []},
             "config": {"original": "route: {receiver: lab}\nreceivers: [{name: lab}]\n"},
             "uptime": _text(self._started),
-            "versionInfo": dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "") | {"version": VERSION},
+            "versionInfo": dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")
+            | {"version": VERSION},
         }
 
 
 def _silence_matches(matcher: dict[str, Any], labels: dict[str, str]) -> bool:
     value = labels.get(matcher["name"], "")
     equal = bool(re.fullmatch(matcher["value"], value)) if matcher.get("isRegex") else value == matcher["value"]
-    return equal == matcher.get("isEqual", True)
+    return equal == bool(matcher.get("isEqual", True))
 
 
 def _state(silence: dict[str, Any]) -> str:

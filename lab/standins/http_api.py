@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -27,7 +27,7 @@ class Request:
     method: str
     path: str
     query: list[tuple[str, str]]
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     body: bytes
     base: str
     match: dict[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ Handler = Callable[[Request], Response]
 
 
 class Api:
-    """Routes: ``api.add("GET", "/things/(?P<id>\\\\d+)", handler)``."""
+    r"""Routes: ``api.add("GET", "/things/(?P<id>\\\\d+)", handler)``."""
 
     def __init__(self, missing: Any = "404 page not found\n") -> None:
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
@@ -87,7 +87,9 @@ class Api:
         for method, pattern, handler in self._routes:
             if match := pattern.fullmatch(request.path):
                 if method == request.method:
-                    request.match = {key: unquote(value) for key, value in match.groupdict().items() if value is not None}
+                    request.match = {
+                        key: unquote(value) for key, value in match.groupdict().items() if value is not None
+                    }
                     try:
                         return handler(request)
                     except ApiError as error:
@@ -110,9 +112,13 @@ class Api:
                 parts = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 request = Request(
-                    self.command, parts.path, parse_qsl(parts.query, keep_blank_values=True), self.headers, body,
-                    f"http://{self.headers.get('Host', f'{address}:{port}')}",
-                )  # fmt: skip
+                    method=self.command,
+                    path=parts.path,
+                    query=parse_qsl(parts.query, keep_blank_values=True),
+                    headers=dict(self.headers.items()),
+                    body=body,
+                    base=f"http://{self.headers.get('Host', f'{address}:{port}')}",
+                )
                 try:
                     response = api.answer(request)
                 except Exception:  # one bad request must not end the server; the log tells which

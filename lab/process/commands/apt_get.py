@@ -8,7 +8,15 @@ import os
 import sys
 
 from lab.process.commands import ROOT
-from lab.process.commands.apt_lists import Candidate, FetchError, SignatureError, candidates, fetch, read_sources, update
+from lab.process.commands.apt_lists import (
+    Candidate,
+    FetchError,
+    SignatureError,
+    candidates,
+    fetch,
+    read_sources,
+    update,
+)
 from lab.process.commands.apt_options import Arguments, parse_arguments
 from lab.process.commands.dpkg_database import DpkgError, frontend_lock, held, interrupted, read_status, state_of
 
@@ -114,7 +122,10 @@ def _check(candidate: Candidate, parsed: Arguments) -> bool:
     now = read_status().get(name)
     old = now["Version"] if now and state_of(now) != "not-installed" else ""
     if old == new and state_of(now) == "installed" and not parsed.has("--reinstall"):
-        print(f"{name} is already the newest version ({new}).\n0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.")
+        print(
+            f"{name} is already the newest version ({new}).\n"
+            "0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded."
+        )
         return False
     if old and old != new and compare(new, "lt", old):
         print(f"The following packages will be DOWNGRADED:\n  {name}")
@@ -142,7 +153,11 @@ def _download(candidate: Candidate, number: int) -> str:
         raise DpkgError("E: You don't have enough free space in /var/cache/apt/archives/.")
     url = f"{source.url}/{stanza['Filename']}"
     partial = f"{ARCHIVES}/partial/{os.path.basename(path)}"
-    print(f"Get:{number} {source.url} {source.suite}/{source.component} amd64 {name} amd64 {version} [{stanza['Size']} B]", flush=True)
+    print(
+        f"Get:{number} {source.url} {source.suite}/{source.component} amd64 {name} amd64 {version} "
+        f"[{stanza['Size']} B]",
+        flush=True,
+    )
     try:
         with open(partial, "wb") as stream:
             for piece in fetch(url):

@@ -82,10 +82,14 @@ def update(source: Source) -> int:
     name = f"{source.component}/binary-amd64/Packages.gz"
     match = re.search(rf"^ ([0-9a-f]{{64}}) +(\d+) {re.escape(name)}$", release, re.MULTILINE)
     if not match:
-        raise FetchError(f"Unable to find expected entry '{name}' in Release file (Wrong sources.list entry or malformed file)")
+        raise FetchError(
+            f"Unable to find expected entry '{name}' in Release file (Wrong sources.list entry or malformed file)"
+        )
     packed = b"".join(fetch(f"{base}/{name}"))
     if hashlib.sha256(packed).hexdigest() != match[1]:
-        raise FetchError(f"File has unexpected size ({len(packed)} != {match[2]}). Mirror sync in progress? [IP: 127.0.0.1]")
+        raise FetchError(
+            f"File has unexpected size ({len(packed)} != {match[2]}). Mirror sync in progress? [IP: 127.0.0.1]"
+        )
     os.makedirs(LISTS, exist_ok=True)
     with open(f"{source.list_path}.new", "wb") as stream:
         stream.write(gzip.decompress(packed))
@@ -99,7 +103,9 @@ def candidates(package: str, sources: list[Source]) -> list[Candidate]:
     for source in sources:
         if os.path.exists(source.list_path):
             with open(source.list_path) as stream:
-                found += [Candidate(each, source) for each in parse_stanzas(stream.read()) if each["Package"] == package]
+                found += [
+                    Candidate(each, source) for each in parse_stanzas(stream.read()) if each["Package"] == package
+                ]
     if len(found) > 1:
         from debian.debian_support import Version
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from typing import IO
 
 from lab.process.commands import ROOT
 from lab.process.commands.dpkg_database import DpkgError, Stanza, parse_stanzas
@@ -69,7 +70,7 @@ def _members(path: str) -> dict[str, bytes]:
     return members
 
 
-def _write(target: str, source: io.BufferedReader | None, mode: int) -> None:
+def _write(target: str, source: IO[bytes] | None, mode: int) -> None:
     assert source is not None
     temporary = f"{target}.dpkg-new"
     with open(temporary, "wb") as stream:

@@ -10,9 +10,24 @@ from urllib.parse import urlsplit
 LOCAL_PORT = "LAB_HTTP_PORT"
 """Environment variable with the port that stands for port 80 of the host itself."""
 
-_VALUED = {"-o": "output", "--output": "output", "-w": "write", "--write-out": "write", "-m": "time", "--max-time": "time",
-           "--connect-timeout": "ignored", "-X": "method", "--request": "method", "-H": "header", "--header": "header",
-           "-d": "data", "--data": "data", "-A": "ignored", "--retry": "ignored"}  # fmt: skip
+_VALUED = {
+    "-o": "output",
+    "--output": "output",
+    "-w": "write",
+    "--write-out": "write",
+    "-m": "time",
+    "--max-time": "time",
+    "-X": "method",
+    "--request": "method",
+    "-H": "header",
+    "--header": "header",
+    "-d": "data",
+    "--data": "data",
+    "-A": "ignored",
+    "--connect-timeout": "ignored",
+    "--retry": "ignored",
+}
+"""Options with a value → what they are about; ``ignored`` ones make no difference on a loopback."""
 
 
 def main(arguments: list[str]) -> int:
@@ -35,7 +50,9 @@ def main(arguments: list[str]) -> int:
     except TimeoutError:
         return _fail(28, f"Operation timed out after {timeout * 1000:.0f} milliseconds", values, flags)
     except OSError:
-        return _fail(7, f"Failed to connect to {host} port {parts.port or 80}: Couldn't connect to server", values, flags)
+        return _fail(
+            7, f"Failed to connect to {host} port {parts.port or 80}: Couldn't connect to server", values, flags
+        )
     except HTTPException:
         return _fail(52, "Empty reply from server", values, flags)
     refused = "f" in flags and answer.status >= 400

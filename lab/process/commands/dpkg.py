@@ -67,13 +67,21 @@ def configure_all() -> None:
 def audit() -> str:
     """What `dpkg --audit` prints: nothing when all is well."""
     texts = {
-        "half-installed": "The following packages are in a mess due to serious problems during\ninstallation.  They must "
-        "be reinstalled for them (and any packages\nthat depend on them) to function properly:",
-        "unpacked": "The following packages have been unpacked but not yet configured.\nThey must be configured using "
-        "dpkg --configure or the configure\nmenu option in dselect for them to work:",
-        "half-configured": "The following packages are only half configured, probably due to problems\nconfiguring them "
-        "the first time.  The configuration should be retried using\ndpkg --configure <package> or the configure menu "
-        "option in dselect:",
+        "half-installed": (
+            "The following packages are in a mess due to serious problems during\n"
+            "installation.  They must be reinstalled for them (and any packages\n"
+            "that depend on them) to function properly:"
+        ),
+        "unpacked": (
+            "The following packages have been unpacked but not yet configured.\n"
+            "They must be configured using dpkg --configure or the configure\n"
+            "menu option in dselect for them to work:"
+        ),
+        "half-configured": (
+            "The following packages are only half configured, probably due to problems\n"
+            "configuring them the first time.  The configuration should be retried using\n"
+            "dpkg --configure <package> or the configure menu option in dselect:"
+        ),
     }
     lines = []
     for state, text in texts.items():

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
 
 
 def render(form: str, stanza: Stanza) -> str:
-    """Fill a format such as ``${Version} ${Status}\\n``; unknown fields are empty, as in dpkg-query."""
+    r"""Fill a format such as ``${Version} ${Status}\\n``; unknown fields are empty, as in dpkg-query."""
     state = state_of(stanza)
     values = {
         **stanza,

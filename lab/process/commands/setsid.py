@@ -6,7 +6,7 @@ import os
 import sys
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:  # noqa: RET503 - the last line never returns
     """Run a command as the leader of a new session; with -w wait for it."""
     wait = bool(arguments) and arguments[0] in ("-w", "--wait")
     command = [each for each in arguments if each not in ("-w", "--wait", "-f", "--fork", "-c")]

@@ -17,7 +17,9 @@ def main(arguments: list[str]) -> int:
         elif argument == "-" or not argument.startswith("-"):
             addresses.append(argument)
     if len(addresses) != 2 or addresses[0] not in ("-", "STDIO", "stdio"):
-        print(f"socat: the lab's socat takes `- UNIX-CONNECT:PATH` or `- TCP:HOST:PORT`, not {arguments}", file=sys.stderr)
+        print(
+            f"socat: the lab's socat takes `- UNIX-CONNECT:PATH` or `- TCP:HOST:PORT`, not {arguments}", file=sys.stderr
+        )
         return 1
     try:
         connection = _connect(addresses[1].split(",")[0])

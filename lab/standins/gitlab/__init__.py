@@ -1,1 +1,1 @@
-"""A stand-in for GitLab's REST API v4: pipelines that really test the lab's application, deployments, freeze periods."""
+"""A stand-in for GitLab's REST API v4: pipelines that test the lab's application, deployments, freezes."""

@@ -51,7 +51,7 @@ class Pipelines:
 
     Args:
         run: runs the smoke tests.
-        fault: the QA fault in force: empty, ``failing``, ``flaky`` (first try fails), ``stuck`` or ``empty`` (no tests).
+        fault: the fault in force: nothing, ``failing``, ``flaky`` (first try fails), ``stuck`` or ``empty`` (no tests).
     """
 
     def __init__(self, run: Callable[[], list[TestResult]], fault: Callable[[], str]) -> None:
@@ -115,7 +115,11 @@ class Pipelines:
 def report(pipeline: Pipeline) -> dict[str, Any]:
     """`GET …/test_report`: the newest job's tests; suites are empty while it runs, and when it had no tests."""
     results = pipeline.jobs[-1].results or []
-    suites = [{**_counts(results), "name": SUITE, "suite_error": None, "test_cases": [r.described() for r in results]}] if results else []
+    suites = (
+        [{**_counts(results), "name": SUITE, "suite_error": None, "test_cases": [r.described() for r in results]}]
+        if results
+        else []
+    )
     return {**_counts(results), "test_suites": suites}
 
 
@@ -123,7 +127,9 @@ def report_summary(pipeline: Pipeline) -> dict[str, Any]:
     """`GET …/test_report_summary`."""
     results = pipeline.jobs[-1].results or []
     counts = _counts(results)
-    total = {key.removeprefix("total_").removesuffix("_count"): value for key, value in counts.items()} | {"suite_error": None}
+    total = {key.removeprefix("total_").removesuffix("_count"): value for key, value in counts.items()} | {
+        "suite_error": None
+    }
     suites = [{**counts, "name": SUITE, "build_ids": [pipeline.jobs[-1].id], "suite_error": None}] if results else []
     return {"total": total, "test_suites": suites}
 

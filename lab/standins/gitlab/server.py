@@ -13,7 +13,7 @@ from lab.standins.gitlab.pipelines import Pipeline, Pipelines
 from lab.standins.gitlab.shapes import missing, now, page
 from lab.standins.gitlab.smoke_tests import TestResult, run_tests
 from lab.standins.http_api import Api, ApiError, Request, Response
-from lab.state import LabState
+from lab.state import LabState, read_fault
 
 VERSION = "17.1.0-ee"
 PROJECT_ID = 5
@@ -36,8 +36,12 @@ class Gitlab:
         api.add("GET", "/-/readiness", lambda _: Response(200, {"status": "ok"}))
         project = "/api/v4/projects/(?P<project>[^/]+)"
         one = f"{project}/pipelines/(?P<pipeline>\\d+)"
-        self._add(api, "GET", "/api/v4/version", lambda _: Response(200, {"version": VERSION, "revision": "3e1fd8c0f24"}))
-        self._add(api, "GET", "/api/v4/user", lambda _: Response(200, {"id": 1, "username": "takeoff", "state": "active"}))
+        self._add(
+            api, "GET", "/api/v4/version", lambda _: Response(200, {"version": VERSION, "revision": "3e1fd8c0f24"})
+        )
+        self._add(
+            api, "GET", "/api/v4/user", lambda _: Response(200, {"id": 1, "username": "takeoff", "state": "active"})
+        )
         self._add(api, "GET", project, lambda request: Response(200, self._project(request)))
         self._add(api, "POST", f"{project}/pipeline", self._create_pipeline)
         self._add(api, "GET", f"{project}/pipelines", self._list_pipelines)
@@ -47,15 +51,25 @@ class Gitlab:
         self._add(api, "GET", f"{one}/jobs", self._jobs)
         self._add(api, "GET", f"{one}/variables", lambda request: Response(200, self._pipeline(request).variables))
         self._add(api, "GET", f"{one}/test_report", lambda r: Response(200, pipelines.report(self._pipeline(r))))
-        self._add(api, "GET", f"{one}/test_report_summary", lambda r: Response(200, pipelines.report_summary(self._pipeline(r))))
+        self._add(
+            api,
+            "GET",
+            f"{one}/test_report_summary",
+            lambda r: Response(200, pipelines.report_summary(self._pipeline(r))),
+        )
         self._add(api, "GET", f"{project}/variables", lambda request: page(request, list(self._variables.values())))
         self._add(api, "POST", f"{project}/variables", self._create_variable)
-        for method, handler in (("GET", self._variable), ("PUT", self._update_variable), ("DELETE", self._delete_variable)):
-            self._add(api, method, f"{project}/variables/(?P<key>\\w+)", handler)
-        self._add(api, "GET", f"{project}/freeze_periods", lambda request: page(request, list(self._freeze_periods.values())))
+        variable, period = f"{project}/variables/(?P<key>\\w+)", f"{project}/freeze_periods/(?P<period>\\d+)"
+        self._add(api, "GET", variable, self._variable)
+        self._add(api, "PUT", variable, self._update_variable)
+        self._add(api, "DELETE", variable, self._delete_variable)
+        self._add(
+            api, "GET", f"{project}/freeze_periods", lambda request: page(request, list(self._freeze_periods.values()))
+        )
         self._add(api, "POST", f"{project}/freeze_periods", self._create_freeze_period)
-        for method, handler in (("GET", self._freeze_period), ("PUT", self._update_freeze_period), ("DELETE", self._delete_freeze_period)):
-            self._add(api, method, f"{project}/freeze_periods/(?P<period>\\d+)", handler)
+        self._add(api, "GET", period, self._freeze_period)
+        self._add(api, "PUT", period, self._update_freeze_period)
+        self._add(api, "DELETE", period, self._delete_freeze_period)
         for method, path, handler in self._deployments.routes():
             self._add(api, method, project + path, handler)
         return api
@@ -63,7 +77,9 @@ class Gitlab:
     def _add(self, api: Api, method: str, pattern: str, handler: Callable[[Request], Response]) -> None:
         def guarded(request: Request) -> Response:
             record = self._state.read()
-            given = request.headers.get("PRIVATE-TOKEN") or request.headers.get("Authorization", "").removeprefix("Bearer ")
+            given = request.headers.get("PRIVATE-TOKEN") or request.headers.get("Authorization", "").removeprefix(
+                "Bearer "
+            )
             if not given or not hmac.compare_digest(given, record.gitlab_token):
                 raise ApiError(401, {"message": "401 Unauthorized"})
             if "project" in request.match and request.match["project"] not in (record.gitlab_project, str(PROJECT_ID)):
@@ -103,7 +119,12 @@ class Gitlab:
         if ref != DEFAULT_BRANCH:
             raise ApiError(400, {"message": {"base": ["Reference not found"]}})
         variables = [
-            {"key": each["key"], "value": str(each.get("value", "")), "variable_type": each.get("variable_type", "env_var"), "raw": False}
+            {
+                "key": each["key"],
+                "value": str(each.get("value", "")),
+                "variable_type": each.get("variable_type", "env_var"),
+                "raw": False,
+            }
             for each in body.get("variables", [])
         ]
         return Response(201, self._shown(request, self._pipelines.create(ref, variables)))
@@ -134,7 +155,13 @@ class Gitlab:
             raise ApiError(400, {"error": "key is missing, value is missing"})
         if body["key"] in self._variables:
             raise ApiError(400, {"message": {"key": [f"({body['key']}) has already been taken"]}})
-        defaults = {"variable_type": "env_var", "protected": False, "masked": False, "raw": False, "environment_scope": "*"}
+        defaults = {
+            "variable_type": "env_var",
+            "protected": False,
+            "masked": False,
+            "raw": False,
+            "environment_scope": "*",
+        }
         self._variables[body["key"]] = {**defaults, **body}
         return Response(201, self._variables[body["key"]])
 
@@ -181,11 +208,3 @@ class Gitlab:
         self._freeze_period(request)
         del self._freeze_periods[int(request.match["period"])]
         return Response(204)
-
-
-def read_fault(state: LabState, name: str) -> str:
-    """The text of a fault of the lab's services, empty when it is not in force."""
-    try:
-        return (state.folder / "faults" / name).read_text().strip()
-    except OSError:
-        return ""

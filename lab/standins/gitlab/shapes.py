@@ -30,10 +30,11 @@ def page(request: Request, items: list[Any]) -> Response:
     if number > 1:
         links["prev"] = number - 1
     rest = [(key, value) for key, value in request.query if key not in ("page", "per_page")]
-    link = ", ".join(
-        f'<{request.base}{request.path}?{urlencode([*rest, ("page", str(where)), ("per_page", str(size))])}>; rel="{word}"'
-        for word, where in links.items()
-    )
+
+    def address(where: int) -> str:
+        return f"{request.base}{request.path}?{urlencode([*rest, ('page', str(where)), ('per_page', str(size))])}"
+
+    link = ", ".join(f'<{address(where)}>; rel="{word}"' for word, where in links.items())
     return Response(
         200,
         items[(number - 1) * size : number * size],

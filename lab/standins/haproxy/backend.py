@@ -61,10 +61,11 @@ class Server:
         if self.admin == "maint":
             return "MAINT"
         if self.up:
+            word = "DRAIN" if self.admin == "drain" else "UP"
             full = self.backend.rise + self.backend.fall - 1
             if self.health < full:
-                return f"{'DRAIN' if self.admin == 'drain' else 'UP'} {self.health - self.backend.rise + 1}/{self.backend.fall}"
-            return "DRAIN" if self.admin == "drain" else "UP"
+                return f"{word} {self.health - self.backend.rise + 1}/{self.backend.fall}"
+            return word
         return f"DOWN {self.health}/{self.backend.rise}" if self.health else "DOWN"
 
     def set_admin(self, state: str) -> None:

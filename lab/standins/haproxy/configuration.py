@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +85,7 @@ def read_configuration(path: Path) -> Configuration:
 
 
 def _read_checks(backend: BackendConfiguration, options: list[str]) -> None:
-    for name, value in zip(options, options[1:], strict=False):
+    for name, value in itertools.pairwise(options):
         if name == "inter":
             backend.interval = _seconds(value)
         elif name == "fall":

@@ -1,4 +1,4 @@
-"""The HTTP side: requests of keep-alive clients go one by one to the server with the least to do. Nothing is retried."""
+"""The HTTP side: each request of a client goes to the server with the least to do. Nothing is retried."""
 
 from __future__ import annotations
 

@@ -13,14 +13,84 @@ from lab.standins.haproxy.proxy import Proxy
 
 VERSION = "2.6.12"
 
-STAT_COLUMNS = (
-    "pxname svname qcur qmax scur smax slim stot bin bout dreq dresp ereq econ eresp wretr wredis status weight act bck "
-    "chkfail chkdown lastchg downtime qlimit pid iid sid throttle lbtot tracked type rate rate_lim rate_max check_status "
-    "check_code check_duration hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other hanafail req_rate req_rate_max "
-    "req_tot cli_abrt srv_abrt comp_in comp_out comp_byp comp_rsp lastsess last_chk last_agt qtime ctime rtime ttime "
-    "agent_status agent_code agent_duration check_desc agent_desc check_rise check_fall check_health agent_rise "
-    "agent_fall agent_health addr cookie mode"
-).split()
+STAT_COLUMNS = [
+    "pxname",
+    "svname",
+    "qcur",
+    "qmax",
+    "scur",
+    "smax",
+    "slim",
+    "stot",
+    "bin",
+    "bout",
+    "dreq",
+    "dresp",
+    "ereq",
+    "econ",
+    "eresp",
+    "wretr",
+    "wredis",
+    "status",
+    "weight",
+    "act",
+    "bck",
+    "chkfail",
+    "chkdown",
+    "lastchg",
+    "downtime",
+    "qlimit",
+    "pid",
+    "iid",
+    "sid",
+    "throttle",
+    "lbtot",
+    "tracked",
+    "type",
+    "rate",
+    "rate_lim",
+    "rate_max",
+    "check_status",
+    "check_code",
+    "check_duration",
+    "hrsp_1xx",
+    "hrsp_2xx",
+    "hrsp_3xx",
+    "hrsp_4xx",
+    "hrsp_5xx",
+    "hrsp_other",
+    "hanafail",
+    "req_rate",
+    "req_rate_max",
+    "req_tot",
+    "cli_abrt",
+    "srv_abrt",
+    "comp_in",
+    "comp_out",
+    "comp_byp",
+    "comp_rsp",
+    "lastsess",
+    "last_chk",
+    "last_agt",
+    "qtime",
+    "ctime",
+    "rtime",
+    "ttime",
+    "agent_status",
+    "agent_code",
+    "agent_duration",
+    "check_desc",
+    "agent_desc",
+    "check_rise",
+    "check_fall",
+    "check_health",
+    "agent_rise",
+    "agent_fall",
+    "agent_health",
+    "addr",
+    "cookie",
+    "mode",
+]
 
 STATE_COLUMNS = (
     "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
@@ -70,8 +140,8 @@ class RuntimeApi:
                 return self._set_state(target, "maint")
             case ["set", "server", _, *_]:
                 return (
-                    "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr "
-                    "| check-port | fqdn | health | ssl | state | weight\n"
+                    "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | "
+                    "check-addr | check-port | fqdn | health | ssl | state | weight\n"
                 )
             case _:
                 return f"Unknown command: '{command.strip()}', but maybe one of the following ones is a better match:\n"
@@ -113,7 +183,9 @@ class RuntimeApi:
         lines = ["# " + ",".join(STAT_COLUMNS) + ","]
         for name, front in self._fronts.items():
             if types & 1 and which in ("-1", name):
-                lines.append(_row(pxname=name, svname="FRONTEND", scur=front.current, stot=front.total, status="OPEN", type=0))
+                lines.append(
+                    _row(pxname=name, svname="FRONTEND", scur=front.current, stot=front.total, status="OPEN", type=0)
+                )
         for backend in self._backends.values():
             if which in ("-1", backend.settings.name, str(backend.number)):
                 if types & 4:

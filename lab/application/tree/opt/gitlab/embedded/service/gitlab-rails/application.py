@@ -49,7 +49,11 @@ class Application:
         if "sleep" in request.query:
             time.sleep(min(float(request.query["sleep"]), 60))
         if request.path == "/api/v4/version":
-            return 200, {"version": self.release, "revision": self.revision, "package": self.version, "host": self.host}, JSON
+            return (
+                200,
+                {"version": self.release, "revision": self.revision, "package": self.version, "host": self.host},
+                JSON,
+            )
         if request.path == "/api/v4/notes":
             return self._create(request) if request.method == "POST" else self._list()
         if request.path.startswith("/api/v4/notes/"):

@@ -4,6 +4,7 @@ TERM: no new connections, requests under way are answered, then the process exit
 started again in place with the listening socket kept, so that connections wait instead of being refused.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -13,8 +14,14 @@ import threading
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
-REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error",
-           503: "Service Unavailable"}
+REASONS = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    404: "Not Found",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 LISTENER = "GITLAB_LISTENER"
 """Environment variable that hands the listening socket to the program's next image."""
 
@@ -62,17 +69,15 @@ class Server:
         if order == b"H":
             os.set_inheritable(self.listener.fileno(), True)
             os.environ[LISTENER] = str(self.listener.fileno())
-            os.execv(sys.executable, [sys.executable, "-ESs", *sys.argv])
+            os.execv(sys.executable, [sys.executable, "-ESs", *sys.argv])  # noqa: S606
 
     def _finish(self):
         deadline = time.monotonic() + FINISH_SECONDS
         while time.monotonic() < deadline:
             with self.lock:
                 for connection in self.idle:
-                    try:
+                    with contextlib.suppress(OSError):
                         connection.shutdown(socket.SHUT_RDWR)
-                    except OSError:
-                        pass
                 self.idle.clear()
                 if not self.busy:
                     return
@@ -127,7 +132,10 @@ class Server:
         data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
         last = self.stopping or headers.get("connection", "").lower() == "close" or version == "HTTP/1.0"
         connection.sendall(
-            ("HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n"
-             % (status, REASONS.get(status, ""), kind, len(data), "close" if last else "keep-alive")).encode() + data
+            (
+                "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n"
+                % (status, REASONS.get(status, ""), kind, len(data), "close" if last else "keep-alive")
+            ).encode()
+            + data
         )
         return not last

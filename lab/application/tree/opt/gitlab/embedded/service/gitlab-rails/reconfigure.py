@@ -54,6 +54,15 @@ def prepare_service(configuration):
     return service
 
 
+def bring_up(service):
+    """Start a service that is down; Gitaly, which is reloaded and never restarted, takes up its new version."""
+    control = settings.ROOT + "/usr/bin/gitlab-ctl"
+    running = subprocess.call([control, "status", service], stdout=subprocess.DEVNULL) == 0
+    if running and service != "gitaly":
+        return True
+    return subprocess.call([control, "hup" if running else "start", service]) == 0
+
+
 def main():
     """Reconfigure; the exit status of `gitlab-ctl reconfigure`."""
     print("Starting Cinc Client, version 18.3.0", flush=True)
@@ -62,7 +71,8 @@ def main():
     if settings.fault("reconfigure") is not None:
         print(
             "Running handlers:\nThere was an error running gitlab-ctl reconfigure:\n\n"
-            "bash[broken on purpose] (gitlab::default line 1) had an error: Errno::EACCES\n\nCinc Client failed. 0 resources updated",
+            "bash[broken on purpose] (gitlab::default line 1) had an error: Errno::EACCES\n\n"
+            "Cinc Client failed. 0 resources updated",
             file=sys.stderr,
         )
         return 1
@@ -72,13 +82,13 @@ def main():
         return 1
     service = prepare_service(configuration)
     if configuration.get("gitlab_rails.auto_migrate", "true") == "true" and (status := migrate_once(configuration)):
-        print("There was an error running gitlab-ctl reconfigure:\n\nbash[migrate gitlab-rails database] had an error: "
-              "the command exited with %d" % status, file=sys.stderr)
+        print(
+            "There was an error running gitlab-ctl reconfigure:\n\nbash[migrate gitlab-rails database] had an error: "
+            "the command exited with %d" % status,
+            file=sys.stderr,
+        )
         return 1
-    control = settings.ROOT + "/usr/bin/gitlab-ctl"
-    if service and subprocess.call([control, "start", service]):
-        return 1
-    if service == "gitaly" and subprocess.call([control, "hup", "gitaly"]):  # Gitaly is reloaded, never restarted
+    if service and not bring_up(service):
         return 1
     print("\nCinc Client finished\ngitlab Reconfigured!", flush=True)
     return 0
