@@ -33,7 +33,7 @@ balancer_show() { # SOCKET COMMAND: only commands that look
         *) fail 64 "takeoff: '$2' is no 'show' command" ;;
     esac
     said=$(say "$1" "$2") || exit
-    echo takeoff1
+    echo "takeoff1 "
     printf '%s\n' "$said"
 }
 
@@ -45,6 +45,6 @@ balancer_set() { # EPOCH AUTHORITIES SOCKET BACKEND SERVER STATE: epoch check an
     make_state
     check_fence "$1" "$2"
     said=$(say "$3" "set server $4/$5 state $6") || exit
-    echo takeoff1
+    echo "takeoff1 "
     printf '%s\n' "$said"
 }

@@ -11,7 +11,7 @@ facts() { # PACKAGE: looks only
     [ -e "$root/etc/gitlab/skip-auto-reconfigure" ] && skip_file=1
     archives=$root/var/cache/apt/archives
     [ -d "$archives" ] || archives=$root/
-    echo takeoff1
+    echo "takeoff1 "
     cat <<END
 hostname=$(uname -n)
 boot_id=$boot
