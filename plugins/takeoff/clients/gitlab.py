@@ -68,6 +68,16 @@ class GitlabProject:
         with self._told(f"look at pipeline {pipeline_id}"):
             return _pipeline(self._project.pipelines.get(pipeline_id))
 
+    def newest_pipeline(self, ref: str) -> Pipeline | None:
+        """Look at the newest pipeline of a branch or tag; None if it never had one.
+
+        Raises:
+            SourceUnavailable, SourceUntrusted, ConfigError: as for :meth:`pipeline`.
+        """
+        with self._told(f"list the pipelines of {ref}"):
+            found = self._project.pipelines.list(ref=ref, order_by="id", sort="desc", per_page=1, get_all=False)
+            return _pipeline(found[0]) if found else None
+
     def run_failed_jobs_again(self, pipeline_id: int) -> Pipeline:
         """Retry what failed or was canceled, in the same pipeline.
 

@@ -11,8 +11,6 @@ from typing import Annotated
 
 import typer
 
-from takeoff.environment_files import SUFFIXES, environment_paths
-
 Env = Annotated[
     str,
     typer.Argument(metavar="ENV", help="A name in config/environments (or $TAKEOFF_ENVIRONMENTS), or a file's path."),
@@ -38,6 +36,8 @@ def env_first(first: str, second: str) -> tuple[str, str]:
 
 def is_environment(text: str) -> bool:
     """Whether a text names an environment that there is."""
+    from takeoff.environment_files import SUFFIXES, environment_paths
+
     if text.endswith(SUFFIXES) or os.sep in text:
         return os.path.isfile(text)  # noqa: PTH113 - a path a person typed, asked for nothing else
     return any(path.stem == text for path in environment_paths())

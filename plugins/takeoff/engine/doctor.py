@@ -111,9 +111,9 @@ async def _qa(session: Session) -> str:
     if session.environment.qa is None:
         return "not configured"
     project = qa_project(session.environment, session.credentials)
-    ref = session.environment.qa.ref
-    commit = await asyncio.to_thread(project.newest_commit, ref)
-    return f"{session.environment.qa.project} answers, {ref} is at {commit[:11]}"
+    newest = await asyncio.to_thread(project.newest_pipeline, session.environment.qa.ref)
+    last = f"its newest pipeline is {newest.status}: {newest.url}" if newest else "it has no pipeline yet"
+    return f"{session.environment.qa.project} answers; {last}"
 
 
 async def _alerts(session: Session) -> str:
