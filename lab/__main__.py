@@ -17,6 +17,7 @@ from lab.kind import open_kind
 from lab.layout import plan_layout
 from lab.state import LabError, LabRecord, LabState
 from lab.status import collect_status, print_status
+from lab.traffic.commands import app as traffic
 
 DEFAULT_STATE = Path(".state/lab")
 FIRST_VERSION = "17.0.0-ee.0"
@@ -24,6 +25,8 @@ BALANCERS = {"process": 1, "real": 2}
 """Kind of lab → balancer nodes that it has unless told otherwise."""
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+app.add_typer(traffic, name="traffic")
 
 StateOption = Annotated[Path, typer.Option("--state", envvar="TAKEOFF_LAB_STATE", help="Folder that the lab lives in.")]
 FaultArgument = Annotated[str, typer.Argument(help="Name of the fault; `list` shows all.")]

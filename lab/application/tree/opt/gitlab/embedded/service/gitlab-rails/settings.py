@@ -1,6 +1,5 @@
 """What a host of the lab's application knows about itself: its package's version and its `gitlab.rb`."""
 
-import hashlib
 import json
 import os
 import re
@@ -43,6 +42,8 @@ def revision():
 
 def connection_digest(configuration):
     """Name a database as Omnibus does in its migration marker: a digest of the connection's attributes."""
+    import hashlib  # OpenSSL takes 4 MB, and the application itself has no use for it
+
     attributes = [configuration.get("gitlab_rails." + key, "") for key in ("db_host", "db_port", "db_database")]
     return hashlib.md5("-".join(attributes).encode(), usedforsecurity=False).hexdigest()
 
