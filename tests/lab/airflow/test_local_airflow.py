@@ -146,10 +146,10 @@ from airflow.sdk import dag, task
 @dag(schedule=None)
 def sample():
     @task
-    def work():
+    def greet():
         print("hello from the worker")
 
-    work() >> TimeDeltaSensor(task_id="wait", delta=timedelta(seconds=1), deferrable=True)
+    greet() >> TimeDeltaSensor(task_id="wait", delta=timedelta(seconds=1), deferrable=True)
 
 sample()
 """
@@ -179,8 +179,8 @@ def test_a_dag_file_added_later_runs_on_worker_and_triggerer_and_its_log_can_be_
     await_true(lambda: session.get(run, timeout=10).json()["state"] in {"success", "failed"}, patience=60)
 
     states = {task["task_id"]: task["state"] for task in session.get(f"{run}/taskInstances").json()["task_instances"]}
-    assert states == {"work": "success", "wait": "success"}
-    assert "hello from the worker" in session.get(f"{run}/taskInstances/work/logs/1", timeout=10).text
+    assert states == {"greet": "success", "wait": "success"}
+    assert "hello from the worker" in session.get(f"{run}/taskInstances/greet/logs/1", timeout=10).text
 
 
 def await_true(question: Callable[[], bool], patience: float) -> None:

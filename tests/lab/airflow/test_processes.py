@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,13 +99,11 @@ def test_a_record_from_before_a_reboot_names_nobody(tmp_path: Path) -> None:
 
 
 def test_a_record_that_its_process_is_just_writing_is_waited_for(record: Path) -> None:
-    record.touch()
-    script = (
-        f"import time; time.sleep(0.2); from lab.airflow import processes as p; p.record_self(p.Path({str(record)!r}))"
-    )
-    with subprocess.Popen([sys.executable, "-c", f"{script}; time.sleep(60)"], start_new_session=True) as late:
-        processes.stop([record], politely=signal.SIGTERM, patience=5.0)
-        assert late.wait(5.0) == -signal.SIGTERM
+    with record.open("wb") as recorded:
+        script = f"sleep 0.2; {processes.RECORD_THEN_EXEC}"
+        late = subprocess.Popen(["/bin/sh", "-c", script, "sh", "sleep", "60"], stdout=recorded, start_new_session=True)
+    processes.stop([record], politely=signal.SIGTERM, patience=5.0)
+    assert late.wait(5.0) == -signal.SIGTERM
 
 
 def test_stopping_what_never_ran_is_no_error(tmp_path: Path) -> None:
