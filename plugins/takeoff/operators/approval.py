@@ -42,15 +42,13 @@ class PostDeployApproval(ApprovalOperator):
     """
 
     def __init__(self, *, environment: str, spec: TaskSpec, **options: Any) -> None:
-        super().__init__(
-            task_id=spec.id.rpartition(".")[2],
-            subject=f"Run post-deploy migrations on {environment}?",
-            defaults=self.REJECT,
+        options |= {
+            "task_id": spec.id.rpartition(".")[2],
             # A try after a failure would ask the same again; clearing the task does.
-            retries=0,
-            params={"comment": Param("", type="string", title="Comment", description="Kept in the journal.")},
-            **options,
-        )
+            "retries": 0,
+            "params": {"comment": Param("", type="string", description="Kept in the journal.", source="task")},
+        }
+        super().__init__(subject=f"Run post-deploy migrations on {environment}?", defaults=self.REJECT, **options)
         self.environment = environment
         self.spec = spec
 
