@@ -142,10 +142,11 @@ class HostService:
         """Read the servers that must be out; one that takes traffic again is put out again, and that is told."""
         servers = await self._ours(max_age_s)
         for balancer, status in servers:
-            if not status.serving:
-                continue
-            self._note(f"{balancer} had {status.name} ready again, as after a reload; it was drained again")
-            await self._balancers.set_state(self._lease, balancer, status.name, "drain")
+            if status.serving:
+                self._note(f"{balancer} had {status.name} ready again, as after a reload; it was drained again")
+            # HAProxy does not show whether a server that is down is drained, so it is drained again unseen.
+            if status.serving or status.word == "DOWN":
+                await self._balancers.set_state(self._lease, balancer, status.name, "drain")
         return servers
 
     async def _ours(self, max_age_s: float = POLL_S / 2) -> list[tuple[str, ServerStatus]]:

@@ -134,8 +134,20 @@ class _Rollout:
             raise self._budget_spent() if isinstance(self.stopped, BudgetSpent) else self.stopped
 
     async def leave_behind(self) -> None:
-        """Put the hosts that the budget allows to fail to maint, so that no reload can let them serve."""
+        """Put the hosts that the budget allows to fail to maint, so that no reload can let them serve.
+
+        Raises:
+            FloorReached: one gives no answer to us and serves its users still, and the floor needs it.
+            BalancerSilent: a balancer gives no answer.
+        """
         for host in left_behind_by(self.report()):
+            serving = await self.serving.now()
+            if host in serving and len(serving) <= self.floor:
+                raise FloorReached(
+                    f"role {self.role}: {host} must be left behind ({self.outcomes[host].reason}), but it serves and "
+                    f"without it {len(serving) - 1} hosts would, under the floor of {self.floor}: repair it and try "
+                    "again"
+                )
             await self.fleet.balancers.put_to_maint(self.lease, host)
             self.fleet.progress.host(host, "left behind", self.outcomes[host].reason)
 

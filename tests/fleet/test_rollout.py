@@ -1,0 +1,437 @@
+"""Rollouts of a role, on simulated hosts and balancers in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from takeoff.core.errors import BudgetSpent, CheckFailed, FloorReached, Superseded, TakeoffError
+from takeoff.core.reports import Result, RolloutReport
+from takeoff.core.rollout_rules import batch_size
+from takeoff.fleet.load_balancer import BalancerSilent
+from takeoff.fleet.rollout import left_behind_by, roll_out
+
+from tests.fleet.simulated_fleet import NEW, OLD, SimulatedFleet, environment_of
+from tests.fleet.virtual_time import run_virtually
+
+ORDER = ["install", "configure", "restart"]
+
+
+def results(report: RolloutReport | None) -> dict[str, Result]:
+    assert report is not None
+    return {outcome.host: outcome.result for outcome in report.hosts}
+
+
+def fleet_of(web: int = 4, **settings: Any) -> SimulatedFleet:
+    return SimulatedFleet(environment_of({"main": {"web": web}}, **settings))
+
+
+def test_every_host_is_moved_and_serves_again() -> None:
+    simulated = fleet_of(4, batch=2, floor=2)
+    report = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web", stage="main"))
+    assert results(report) == {f"main-web-{n}": Result.CHANGED for n in (1, 2, 3, 4)}
+    assert simulated.serving("web") == set(results(report))
+    assert simulated.breaches == []
+    assert {host.version for name, host in simulated.hosts.items() if name != "deploy-01"} == {NEW}
+    assert report.hosts[0].reason == f"{OLD} → {NEW}"
+
+
+def test_steps_come_in_the_recipe_s_order() -> None:
+    simulated = fleet_of(1, roles={"web": {"prepare": ["true"]}})
+    run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert simulated.hosts["main-web-1"].steps == ["prepare", *ORDER]
+    told = [step for host, step in simulated.told.steps if host == "main-web-1"]
+    assert list(dict.fromkeys(told)) == [
+        "draining", "preparing", "verifying the drain", "installing", "configuring", "restarting",
+        "waiting until healthy", "going back into service", "done", "changed",
+    ]  # fmt: skip
+
+
+def test_the_next_host_begins_as_soon_as_one_is_back() -> None:
+    simulated = fleet_of(3, batch=2)
+    simulated.hosts["main-web-1"].seconds["install"] = 1000.0
+    run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    ends = [host for host, step in simulated.told.steps if step == "done"]
+    assert ends == ["main-web-2", "main-web-3", "main-web-1"]
+
+
+def test_hosts_on_the_version_healthy_and_serving_are_unchanged_and_untouched() -> None:
+    simulated = fleet_of(2)
+    simulated.hosts["main-web-1"].version = NEW
+    report = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert results(report) == {"main-web-1": Result.UNCHANGED, "main-web-2": Result.CHANGED}
+    assert report.hosts[0].reason == f"already on {NEW}, healthy and serving"
+    assert simulated.hosts["main-web-1"].started == []
+
+
+def test_a_second_run_changes_nothing() -> None:
+    simulated = fleet_of(3)
+    run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    before = {name: list(host.started) for name, host in simulated.hosts.items()}
+    again = SimulatedFleet(simulated.environment)
+    again.hosts, again.balancers = simulated.hosts, simulated.balancers
+    report = run_virtually(roll_out(again.fleet, simulated.lease(epoch=2), "web"))
+    assert set(results(report).values()) == {Result.UNCHANGED}
+    assert {name: host.started for name, host in simulated.hosts.items()} == before
+
+
+@pytest.mark.parametrize("role", ["web", "sidekiq"])
+def test_a_host_whose_change_was_left_unfinished_is_not_taken_for_done(role: str) -> None:
+    simulated = SimulatedFleet(environment_of({"main": {role: 1}}))
+    host = simulated.hosts[f"main-{role}-1"]
+    host.version, host.unfinished = NEW, NEW
+    report = run_virtually(roll_out(simulated.fleet, simulated.lease(), role))
+    assert host.steps == ORDER
+    assert results(report) == {host.name: Result.CHANGED}
+
+
+def test_a_retry_goes_on_at_the_step_that_failed() -> None:
+    simulated = fleet_of(1)
+    host = simulated.hosts["main-web-1"]
+    host.failing["configure"] = 1
+
+    async def both() -> RolloutReport:
+        with pytest.raises(BudgetSpent, match="configure failed on purpose"):
+            await roll_out(simulated.fleet, simulated.lease(), "web")
+        assert not simulated.serves("main-web-1")
+        return await roll_out(simulated.fleet, simulated.lease(epoch=2), "web")
+
+    report = run_virtually(both())
+    assert host.started == ["install", "configure", "configure", "restart"]
+    assert results(report) == {"main-web-1": Result.CHANGED}
+    assert simulated.serves("main-web-1")
+
+
+@pytest.mark.parametrize("after", [1.0, 3.0, 15.0, 30.0, 36.0, 40.0])
+def test_rule_5_a_driver_that_dies_is_followed_by_one_that_finishes_and_runs_nothing_twice(after: float) -> None:
+    simulated = fleet_of(2)
+
+    async def dies_then_another() -> RolloutReport:
+        first = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "web"))
+        await asyncio.sleep(after)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        return await roll_out(simulated.fleet, simulated.lease(epoch=2), "web")
+
+    report = run_virtually(dies_then_another())
+    assert report.good
+    for name in ("main-web-1", "main-web-2"):
+        assert simulated.hosts[name].started == ORDER
+    assert simulated.serving("web") == {"main-web-1", "main-web-2"}
+    assert simulated.breaches == []
+
+
+def test_rule_5_a_host_that_reboots_during_its_install_is_looked_at_and_finished() -> None:
+    simulated = fleet_of(1)
+
+    async def reboots() -> RolloutReport:
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "web"))
+        await asyncio.sleep(10)
+        simulated.hosts["main-web-1"].reboot()
+        return await rollout
+
+    report = run_virtually(reboots())
+    assert results(report) == {"main-web-1": Result.CHANGED}
+    assert "the host was rebooted" in report.hosts[0].reason
+
+
+def test_when_the_budget_is_spent_hosts_in_flight_are_finished_and_none_begins() -> None:
+    simulated = fleet_of(5, batch=2)
+    simulated.hosts["main-web-1"].failing["install"] = 9
+    simulated.hosts["main-web-2"].seconds["install"] = 100.0
+    with pytest.raises(BudgetSpent) as spent:
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert results(spent.value.report) == {
+        "main-web-1": Result.FAILED,
+        "main-web-2": Result.CHANGED,
+        "main-web-3": Result.NOT_REACHED,
+        "main-web-4": Result.NOT_REACHED,
+        "main-web-5": Result.NOT_REACHED,
+    }
+    assert "1 failed (0 allowed)" in str(spent.value)
+    assert "main-web-1 at installing" in str(spent.value)
+    assert "install failed on purpose" in str(spent.value)
+    assert simulated.serving("web") == {f"main-web-{n}" for n in (2, 3, 4, 5)}
+
+
+def test_hosts_within_the_budgets_are_put_to_maint_and_left_behind() -> None:
+    simulated = fleet_of(4, failure_budget={"failed": 1, "unreachable": 1})
+    simulated.hosts["main-web-1"].down = True
+    simulated.hosts["main-web-2"].failing["restart"] = 9
+    report = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert results(report) == {
+        "main-web-1": Result.UNREACHABLE,
+        "main-web-2": Result.FAILED,
+        "main-web-3": Result.CHANGED,
+        "main-web-4": Result.CHANGED,
+    }
+    assert list(left_behind_by(report)) == ["main-web-1", "main-web-2"]
+    states = {server.host.name: server.state for server in simulated.balancers["lb-01"].servers.values()}
+    assert states == {"main-web-1": "maint", "main-web-2": "maint", "main-web-3": "ready", "main-web-4": "ready"}
+
+
+def test_more_unreachable_hosts_than_allowed_stop_the_rollout_before_anything_is_changed() -> None:
+    simulated = fleet_of(3, failure_budget={"unreachable": 1})
+    simulated.hosts["main-web-1"].down = simulated.hosts["main-web-3"].down = True
+    with pytest.raises(BudgetSpent, match=r"2 unreachable \(1 allowed\)"):
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert simulated.hosts["main-web-2"].started == []
+    assert simulated.balancers["lb-01"].sets == []
+
+
+def test_a_host_that_was_left_behind_is_taken_out_of_our_maint_when_it_returns() -> None:
+    simulated = fleet_of(2)
+    simulated.balancers["lb-01"].servers["web", "main-web-1"].state = "maint"
+    report = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web", left_behind={"main-web-1"}))
+    assert results(report)["main-web-1"] is Result.CHANGED
+    assert simulated.serving("web") == {"main-web-1", "main-web-2"}
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_an_operator_s_own_maint_is_left_alone_and_told(version: str) -> None:
+    simulated = fleet_of(2)
+    simulated.balancers["lb-01"].servers["web", "main-web-1"].state = "maint"
+    simulated.hosts["main-web-1"].version = version
+    report = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert simulated.hosts["main-web-1"].version == NEW
+    assert simulated.balancers["lb-01"].servers["web", "main-web-1"].state == "maint"
+    assert "was left so" in report.hosts[0].reason
+
+
+def test_rule_2_nothing_begins_when_it_would_leave_fewer_serving_than_the_floor() -> None:
+    simulated = fleet_of(3, floor=2)
+    simulated.hosts["main-web-3"].healthy = False
+    simulated.hosts["main-web-3"].failing["install"] = 9
+    with pytest.raises(BudgetSpent) as stopped:
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    # The host that does not serve may go, because it takes nothing away; the others may not.
+    assert results(stopped.value.report) == {
+        "main-web-1": Result.NOT_REACHED,
+        "main-web-2": Result.NOT_REACHED,
+        "main-web-3": Result.FAILED,
+    }
+
+
+def test_rule_2_a_host_that_only_we_cannot_reach_is_not_put_to_maint_when_the_floor_needs_it() -> None:
+    simulated = fleet_of(2, floor=2, failure_budget={"unreachable": 1})
+    simulated.hosts["main-web-1"].cut = True
+    simulated.hosts["main-web-2"].version = NEW
+    with pytest.raises(FloorReached, match="main-web-1 must be left behind"):
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert simulated.serving("web") == {"main-web-1", "main-web-2"}
+
+
+def test_rule_2_a_floor_that_cannot_be_kept_is_named_with_the_hosts_that_do_not_serve() -> None:
+    simulated = SimulatedFleet(environment_of({"canary": {"web": 2}, "main": {"web": 2}}, floor="50%"))
+    simulated.hosts["canary-web-1"].healthy = simulated.hosts["canary-web-2"].healthy = False
+    with pytest.raises(FloorReached, match="not serving: canary-web-1, canary-web-2") as stopped:
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web", stage="main"))
+    assert set(results(stopped.value.report).values()) == {Result.NOT_REACHED}
+    assert simulated.hosts["main-web-1"].started == []
+
+
+def test_rule_2_the_floor_counts_a_role_without_balancer_by_its_hosts_health() -> None:
+    simulated = SimulatedFleet(environment_of({"main": {"sidekiq": 3}}, batch=3, floor=2))
+    assert run_virtually(roll_out(simulated.fleet, simulated.lease(), "sidekiq")).good
+    assert simulated.breaches == []
+
+
+def test_rule_2_a_host_that_does_not_become_healthy_is_never_put_back() -> None:
+    simulated = fleet_of(2, roles={"web": {"health": {"url": "http://localhost/", "timeout": "1m"}}})
+    simulated.hosts["main-web-1"].never_healthy = True
+    with pytest.raises(BudgetSpent, match="not healthy 60 s after its restart"):
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert ("main-web-1", "ready") not in simulated.balancers["lb-01"].sets
+    assert simulated.breaches == []
+
+
+def test_rule_2_nothing_is_unpacked_while_sessions_are_open() -> None:
+    simulated = fleet_of(1, roles={"web": {"drain_timeout": "30s"}})
+    simulated.balancers["lb-01"].session_s = 600.0
+    with pytest.raises(BudgetSpent, match="1 sessions were still open 30 s after it was drained"):
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert simulated.hosts["main-web-1"].started == []
+    assert simulated.serves("main-web-1")
+
+
+@pytest.mark.parametrize("at", [1.0, 5.0, 20.0])
+def test_rule_2_a_state_that_a_reload_reset_is_set_again_and_told(at: float) -> None:
+    simulated = fleet_of(2)
+
+    async def reloaded() -> RolloutReport:
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "web"))
+        await asyncio.sleep(at)
+        simulated.balancers["lb-01"].reload()
+        return await rollout
+
+    report = run_virtually(reloaded())
+    assert report.good
+    assert "as after a reload; it was drained again" in report.hosts[0].reason
+    assert simulated.breaches == []
+
+
+def test_rule_2_a_reload_while_a_host_is_down_does_not_let_it_serve_before_we_have_seen_it_healthy() -> None:
+    simulated = fleet_of(1)
+    simulated.hosts["main-web-1"].seconds["restart"] = 20.0
+
+    async def reloaded() -> RolloutReport:
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "web"))
+        await asyncio.sleep(40)
+        assert not simulated.hosts["main-web-1"].healthy
+        simulated.balancers["lb-01"].reload()
+        await asyncio.sleep(5)
+        assert simulated.balancers["lb-01"].servers["web", "main-web-1"].state == "drain"
+        return await rollout
+
+    assert run_virtually(reloaded()).good
+
+
+def test_a_silent_balancer_stops_the_rollout_and_hosts_in_flight_are_finished_or_told() -> None:
+    simulated = fleet_of(3)
+
+    async def silenced() -> RolloutReport:
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "web"))
+        await asyncio.sleep(10)
+        simulated.balancers["lb-01"].silent = True
+        return await rollout
+
+    with pytest.raises(BalancerSilent, match="lb-01") as stopped:
+        run_virtually(silenced())
+    assert results(stopped.value.report) == {
+        "main-web-1": Result.FAILED,
+        "main-web-2": Result.NOT_REACHED,
+        "main-web-3": Result.NOT_REACHED,
+    }
+    assert simulated.hosts["main-web-1"].version == NEW
+
+
+def test_a_host_behind_two_balancers_is_out_of_both_before_it_is_unpacked() -> None:
+    both = [{"name": name, "host": name, "backends": {"web": {"roles": ["web"]}}} for name in ("lb-01", "lb-02")]
+    simulated = fleet_of(2, load_balancers=both)
+    simulated.balancers["lb-02"].session_s = 9.0
+    report = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert report.good
+    assert simulated.breaches == []
+    for balancer in simulated.balancers.values():
+        states = [state for name, state in balancer.sets if name == "main-web-1"]
+        assert list(dict.fromkeys(states)) == ["drain", "ready"]
+
+
+def test_a_server_that_a_balancer_does_not_know_is_named_with_the_balancer() -> None:
+    simulated = fleet_of(2)
+    del simulated.balancers["lb-01"].servers["web", "main-web-2"]
+    with pytest.raises(CheckFailed, match="load balancer lb-01 has no server web/main-web-2"):
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+
+
+def test_rule_1_a_superseded_driver_changes_nothing_more() -> None:
+    simulated = fleet_of(3)
+
+    async def superseded() -> RolloutReport:
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "web"))
+        await asyncio.sleep(10)
+        for host in simulated.hosts.values():
+            host.epoch = 2
+        for balancer in simulated.balancers.values():
+            balancer.epoch = 2
+        return await rollout
+
+    with pytest.raises(Superseded) as stopped:
+        run_virtually(superseded())
+    assert simulated.hosts["main-web-1"].started == ["install"]
+    assert simulated.hosts["main-web-2"].started == []
+    assert results(stopped.value.report)["main-web-2"] is Result.NOT_REACHED
+
+
+def test_a_halted_rollout_finishes_the_host_in_flight_and_begins_none() -> None:
+    simulated = fleet_of(3)
+    with pytest.raises(CheckFailed, match="halted on request") as halted:
+        run_virtually(
+            roll_out(
+                simulated.fleet,
+                simulated.lease(),
+                "web",
+                halted=lambda: "install" in simulated.hosts["main-web-1"].started,
+            )
+        )
+    assert list(results(halted.value.report).values()) == [Result.CHANGED, Result.NOT_REACHED, Result.NOT_REACHED]
+    assert simulated.serving("web") == {"main-web-1", "main-web-2", "main-web-3"}
+
+
+def test_a_rollback_moves_the_hosts_of_all_stages_with_its_own_batch() -> None:
+    simulated = SimulatedFleet(
+        environment_of({"canary": {"web": 1}, "main": {"web": 3}}, rollback_batch="50%", floor=2), version=NEW
+    )
+    report = run_virtually(roll_out(simulated.fleet, simulated.lease(OLD), "web", rollback=True))
+    assert [outcome.host for outcome in report.hosts] == ["canary-web-1", "main-web-1", "main-web-2", "main-web-3"]
+    assert {simulated.hosts[outcome.host].version for outcome in report.hosts} == {OLD}
+    assert simulated.breaches == []
+
+
+FAULTS = st.sampled_from(["none", "done", "install", "configure", "restart", "down", "cut", "sick", "maint"])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    faults=st.lists(FAULTS, min_size=1, max_size=8),
+    canary=st.integers(0, 2),
+    batch=st.sampled_from([1, 2, 3, "25%", "50%", "100%"]),
+    floor=st.sampled_from([0, 1, 2, "30%", "50%", "80%"]),
+    failed=st.integers(0, 2),
+    unreachable=st.integers(0, 2),
+)
+def test_rule_2_whatever_fails_batch_and_floor_hold_and_every_host_is_reported_once(
+    faults: list[str], canary: int, batch: int | str, floor: int | str, failed: int, unreachable: int
+) -> None:
+    counts = {"canary": {"web": canary}} if canary else {}
+    simulated = SimulatedFleet(
+        environment_of(
+            counts | {"main": {"web": len(faults)}},
+            batch=batch,
+            floor=floor,
+            failure_budget={"failed": failed, "unreachable": unreachable},
+            roles={"web": {"health": {"url": "http://localhost/", "timeout": "30s"}}},
+        )
+    )
+    names = [f"main-web-{number}" for number in range(1, len(faults) + 1)]
+    for name, fault in zip(names, faults, strict=True):
+        host = simulated.hosts[name]
+        host.version = NEW if fault == "done" else OLD
+        host.down, host.cut = fault == "down", fault == "cut"
+        host.healthy = fault != "sick"
+        host.never_healthy = fault == "sick"
+        if fault == "maint":
+            simulated.balancers["lb-01"].servers["web", name].state = "maint"
+        if fault in ORDER:
+            host.failing[fault] = 99
+    at_once = batch_size(simulated.environment.batch_for("web"), len(faults))
+    out: set[str] = set()
+    most = 0
+    plain = simulated.told.host
+
+    def host_told(host: str, step: str, detail: str = "") -> None:
+        nonlocal most
+        plain(host, step, detail)
+        if step in ("draining", "going back into service"):
+            out.add(host)
+            most = max(most, len(out))
+        elif step in {result.value for result in Result}:
+            out.discard(host)
+
+    simulated.told.host = host_told  # type: ignore[method-assign]
+    try:
+        report: RolloutReport | None = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web", stage="main"))
+    except TakeoffError as error:
+        report = error.report
+    assert report is not None
+    assert [outcome.host for outcome in report.hosts] == names
+    assert all(outcome.reason for outcome in report.hosts)
+    assert most <= at_once
+    assert simulated.breaches == []
+    for outcome in report.hosts:
+        if outcome.result is Result.CHANGED:
+            assert simulated.hosts[outcome.host].version == NEW
+            assert simulated.hosts[outcome.host].healthy
