@@ -12,7 +12,8 @@ from lab.state import LabError, write_file
 HARMLESS = """
 awk base64 basename cat chmod cmp comm cp cut date dd diff dirname du echo egrep env expr false find fold grep gunzip
 gzip head id install kill ln ls md5sum mkdir mkfifo mktemp mv nl nohup nproc od paste printf ps pwd readlink realpath rm
-rmdir sed seq sh sha256sum sleep sort stat sync tail tar tee test timeout touch tr true uname uniq wc xargs yes [
+rmdir sed seq sh sha256sum sleep sort stat sync tail tar tee test timeout touch tr true truncate uname uniq wc xargs
+yes [
 """
 """Taken from the machine where it has them. None can change anything outside the paths that it is given."""
 
