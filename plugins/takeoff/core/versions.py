@@ -16,7 +16,7 @@ from debian.debian_support import Version as DebianVersion
 from takeoff.core.errors import VersionError
 from takeoff.core.package_settings import VersionKind
 
-VERSION_PATTERN = r"^(?:[0-9]{1,9}:)?[0-9][A-Za-z0-9.+~]*(?:-[A-Za-z0-9.+~]+)*$"
+VERSION_PATTERN = r"^(?:[0-9]{1,9}:)?[0-9](?:[A-Za-z0-9.+~-]*[A-Za-z0-9.+~])?$"
 """Debian Policy §5.6.12 without the colon in the upstream part; nothing in it means anything to a shell."""
 
 LONGEST = 128

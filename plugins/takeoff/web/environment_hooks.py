@@ -61,7 +61,7 @@ def _read_hooks() -> Iterator[EnvironmentHook]:
 
 
 def ring(environment: str, extra: Mapping[str, str | int]) -> None:
-    """Send an event to the environment's asset; if that fails it is logged, and the scheduled look finds the package."""
+    """Send an event to the environment's asset; if that fails it is logged, and the scheduled look finds it."""
     from takeoff.operators.airflow_rest import connected_airflow_api
 
     tries = Retrying(
