@@ -39,3 +39,13 @@ class Addresses:
     def with_bits(self, name: str) -> str:
         """Address and prefix length, as ip(8) takes them."""
         return f"{self.of(name)}/{ipaddress.ip_network(self.subnet).prefixlen}"
+
+    def hardware(self, name: str) -> str:
+        """The machine's Ethernet address, the same at every boot; locally administered."""
+        number = self.port(name)
+        return f"02:74:6f:6c:{number >> 8:02x}:{number & 0xFF:02x}"
+
+    def neighbours(self, name: str) -> tuple[str, ...]:
+        """The machines that this one talks to: nodes that serve talk to all, hosts to those nodes."""
+        nodes = (SERVICES, *self.layout.balancers)
+        return tuple(each for each in (self.names if name in nodes else nodes) if each != name)

@@ -18,7 +18,7 @@ from lab.kind import HostResult
 from lab.real import namespaces, network
 from lab.real.addresses import Addresses
 from lab.real.image import HOST, SERVER
-from lab.state import LabError
+from lab.state import LabError, write_file
 
 _NETWORK = "network"
 """The part that holds the bridge's namespace: a sleeping process."""
@@ -37,11 +37,11 @@ class Fleet:
     Attributes:
         folder: the lab's folder.
         addresses: the machines' names and numbers.
-        layers: read-only layers above the image of the hosts, highest first.
     """
 
-    def __init__(self, folder: Path, addresses: Addresses, layers: tuple[Path, ...] = ()) -> None:
-        self.folder, self.addresses, self.layers = folder, addresses, layers
+    def __init__(self, folder: Path, addresses: Addresses) -> None:
+        self.folder, self.addresses = folder, addresses
+        self._processes: dict[str, psutil.Process] = {}
 
     def disk_folder(self, name: str) -> Path:
         """Where the machine's disk is kept."""
@@ -70,7 +70,7 @@ class Fleet:
             log=self.folder / "log" / "network.log",
         ) as gate:
             found = namespaces.await_parts(self.folder, {_NETWORK})
-            network.lay(self.folder, found[_NETWORK].pid, self.addresses.subnet)
+            network.lay(self.folder, found[_NETWORK].pid, self.addresses)
             gate.write(b"go\n")
 
     def boot(self, names: Iterable[str]) -> None:
@@ -94,7 +94,10 @@ class Fleet:
 
     def process(self, name: str) -> psutil.Process | None:
         """Process 1 of a machine, or None while it is off."""
-        return namespaces.find(self.folder).get(name)
+        known = self._processes.get(name)
+        if known is None or not known.is_running():
+            self._processes = namespaces.find(self.folder)
+        return self._processes.get(name)
 
     def network_process(self) -> psutil.Process:
         """The process that holds the bridge's network namespace.
@@ -170,8 +173,9 @@ class Fleet:
             list(pool.map(unpack, names))
 
     def _spawn(self, name: str) -> IO[bytes]:
+        write_file(self.disk_folder(name) / "network", network.interface(self.addresses, name).encode())
         server = name not in {host.name for host in self.addresses.layout.hosts}
-        images = [SERVER.folder()] if server else [*self.layers, HOST.folder()]
+        image = SERVER if server else HOST
         return namespaces.spawn(
             self.folder,
             part=name,
@@ -181,8 +185,7 @@ class Fleet:
                 str(namespaces.BOOT),
                 str(self.disk_folder(name)),
                 name,
-                ":".join(map(str, images)),
-                self.addresses.with_bits(name),
+                str(image.folder()),
             ],
             log=self.folder / "log" / f"{name}.log",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import asyncssh
@@ -47,7 +48,7 @@ class RealKind:
             if not record.hosts:
                 record = self._plan(record, network.free_subnet())
             self._state.write(record)
-            fleet = self._make_fleet(record)
+            fleet = self.fleet = self._make_fleet(record)
             fleet.ensure_network()
         self._make_disks(fleet, record)
         fleet.boot(fleet.addresses.names)
@@ -88,7 +89,7 @@ class RealKind:
         """Where versions are published."""
         return repository.AptlyRepository(self.fleet)
 
-    @property
+    @cached_property
     def fleet(self) -> Fleet:
         """The machines of the running lab."""
         return self._make_fleet(self._state.read())

@@ -15,11 +15,14 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from lab.real.addresses import Addresses
 from lab.state import LabError
 
 BRIDGE = "bridge"
 RANGE = ipaddress.ip_network("10.64.0.0/10")
 """Where labs take their addresses from: a part of the private range that home and office routers seldom use."""
+MACHINE = "02:74:6f:6c:ff:ff"
+"""Ethernet address of the machine's end of its cable."""
 BITS = 22
 """Each lab gets 1022 addresses, about as many as a bridge has ports."""
 
@@ -53,22 +56,45 @@ def taken(subnet: str) -> bool:
     return any(ipaddress.ip_network(subnet).overlaps(network) for network in networks)
 
 
-def lay(folder: Path, holder: int, subnet: str) -> None:
+def lay(folder: Path, holder: int, addresses: Addresses) -> None:
     """Make the bridge in the namespace that process ``holder`` keeps, and the machine's cable to it."""
-    network, name = ipaddress.ip_network(subnet), machine_cable(folder)
+    network, name = ipaddress.ip_network(addresses.subnet), machine_cable(folder)
     batch(
         [
             "link set lo up",
             f"link add {BRIDGE} type bridge",
             f"link set {BRIDGE} up",
-            "link add machine type veth peer name lab-end",
+            f"link add machine type veth peer name lab-end address {MACHINE}",
             "link set machine master bridge up",
         ],
         holder,
     )
     # Made inside and moved out under its final name: the machine's namespace never has a half-made interface.
     batch([f"link set lab-end name {name} netns {os.getpid()}"], holder)
-    batch([f"address add {network[1]}/{network.prefixlen} dev {name}", f"link set {name} up"])
+    known = [_neighbour(addresses, each, name) for each in addresses.names]
+    batch([f"address add {network[1]}/{network.prefixlen} dev {name}", f"link set {name} up", *known])
+
+
+def interface(addresses: Addresses, name: str) -> str:
+    """The ip(8) commands that set a machine's own interface up, as its boot runs them.
+
+    Neighbours are entered for good: the kernel's table of those it finds by itself holds 1024 for all namespaces
+    together, which a hundred hosts fill, and then no connection is made any more.
+    """
+    first = ipaddress.ip_network(addresses.subnet)[1]
+    commands = [
+        "link set lo up",
+        f"link set eth0 address {addresses.hardware(name)}",
+        f"address add {addresses.with_bits(name)} dev eth0",
+        "link set eth0 up",
+        f"neighbour replace {first} lladdr {MACHINE} dev eth0 nud permanent",
+        *(_neighbour(addresses, each, "eth0") for each in addresses.neighbours(name)),
+    ]
+    return "\n".join(commands) + "\n"
+
+
+def _neighbour(addresses: Addresses, name: str, device: str) -> str:
+    return f"neighbour replace {addresses.of(name)} lladdr {addresses.hardware(name)} dev {device} nud permanent"
 
 
 def plug(holder: int, hosts: Iterable[tuple[int, int]]) -> None:
