@@ -7,6 +7,7 @@ attempt is started or attached to (``host/jobs.sh``, verb ``job-ensure``), so th
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ FIRST_CONTACT_S = 30.0
 
 PATIENCE_S = 300.0
 """Seconds for which a host is tried again once its job runs: a reboot's length."""
+
+KILL_GRACE_S = 10
+"""Seconds that a stopped job has between TERM and KILL."""
 
 _TAIL_BYTES = 2 * TAIL_LIMIT
 
@@ -95,7 +99,7 @@ class HostJobs:
         job = (lease.operation.id, host, step)
         deadline = self._clock.monotonic() + timeout_s
         log = _Log(output)
-        ensure = (*lease_arguments(lease), *job, str(attempt or 0), str(LONG_POLL_S), *arguments)
+        ensure = (*lease_arguments(lease), *job, str(attempt or 0), _wait(timeout_s), *arguments)
         answer = await self._call(host, FIRST_CONTACT_S, "job-ensure", *ensure, stdin=script.encode())
         number, attached = answer.number("attempt"), answer.fields.get("fresh") != "1"
         at = (*job, str(number))
@@ -109,9 +113,8 @@ class HostJobs:
             left = deadline - self._clock.monotonic()
             if left <= 0 and not stopped:
                 stopped = True
-                await self._call(host, PATIENCE_S, "job-kill", *lease_arguments(lease), *at)
-            wait = str(max(0, min(LONG_POLL_S, round(left))))
-            answer = await self._call(host, PATIENCE_S, "job-read", *at, answer.fields["next"], wait)
+                await self._call(host, PATIENCE_S, "job-kill", *lease_arguments(lease), *at, str(KILL_GRACE_S))
+            answer = await self._call(host, PATIENCE_S, "job-read", *at, answer.fields["next"], _wait(left))
         tail = log.take(answer.data, last=True)
         if answer.fields["state"] == "done" and answer.fields["rc"] == "0":
             return JobResult(0, tail, number, attached=attached, already_done=False)
@@ -153,6 +156,11 @@ class HostJobs:
                     raise
             await self._clock.sleep(pause)
             pause = min(pause * 2, 15.0)
+
+
+def _wait(left_s: float) -> str:
+    """How long the host may wait for news, in whole seconds, when so many are left."""
+    return str(max(0, min(LONG_POLL_S, math.ceil(left_s))))
 
 
 def _ended(answer: Answer) -> bool:

@@ -151,34 +151,33 @@ job_report() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT: its failure was 
     echo "takeoff1 reported=$6"
 }
 
-job_kill() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT: the whole process group; TERM, then after 10 s KILL
+job_kill() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT GRACE: the whole process group; TERM, KILL after GRACE s
     choose_attempt "$3" "$4" "$5" "$6"
+    number "$7"
     check_fence "$1" "$2"
     exec 9>&-
     look
-    case $job_state in
-        running | orphaned)
-            [ -s "$attempt/pid" ] || sleep 1
-            echo 15 >"$attempt/killed"
-            group_lives && kill -TERM -"$leader" && kill -CONT -"$leader" # a stopped process hears TERM when it goes on
-            left=50
-            while group_lives && [ "$left" -gt 0 ]; do
-                left=$((left - 1))
-                sleep 0.2
-            done
-            if group_lives; then
-                echo 9 >"$attempt/killed"
-                kill -KILL -"$leader"
-                left=25
-                while group_lives && [ "$left" -gt 0 ]; do
-                    left=$((left - 1))
-                    sleep 0.2
-                done
-            fi
-            look
-            ;;
+    case $job_state in running | orphaned)
+        [ -s "$attempt/pid" ] || sleep 1 # it has only just been launched
+        echo 15 >"$attempt/killed"
+        group_lives && kill -TERM -"$leader" && kill -CONT -"$leader" # a stopped process hears TERM when it goes on
+        await_group_end "$7" || {
+            echo 9 >"$attempt/killed"
+            kill -KILL -"$leader"
+            await_group_end 5
+        }
+        look
+        ;;
     esac
     echo "takeoff1 state=$job_state rc=$rc"
+}
+
+await_group_end() { # SECONDS
+    end=$(($(date +%s) + $1))
+    while group_lives; do
+        [ "$(date +%s)" -lt "$end" ] || return 1
+        sleep 0.2
+    done
 }
 
 jobs_gc() { # DAYS KEPT_OPERATION: forget jobs of operations that are older and of which nothing runs

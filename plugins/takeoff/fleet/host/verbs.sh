@@ -16,7 +16,7 @@ main() { # VERB STATE_DIR ENVIRONMENT PAYLOAD_BYTES [ARGUMENT...]
         job-ensure:? | job-ensure:??) [ $# -ge 7 ] && job_ensure "$@" ;;
         job-read:6) job_read "$@" ;;
         job-report:6) job_report "$@" ;;
-        job-kill:6) job_kill "$@" ;;
+        job-kill:7) job_kill "$@" ;;
         jobs-gc:2) jobs_gc "$@" ;;
         facts:1) facts "$@" ;;
         balancer-show:2) balancer_show "$@" ;;

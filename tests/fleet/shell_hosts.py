@@ -1,0 +1,84 @@
+"""Hosts without SSH: each is a folder, and scripts run in a real shell, as `SshTransport` would have them run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from takeoff.core.errors import HostUnreachable
+from takeoff.fleet.protocols import Completed
+
+
+class ShellHosts:
+    """A Transport whose hosts are folders below one folder.
+
+    Attributes:
+        down: hosts that give no answer.
+        lose_answers: how many of the next calls run, but their answers are lost on the way.
+    """
+
+    def __init__(self, folder: Path, shell: str = "dash") -> None:
+        self.folder = folder
+        self.down: set[str] = set()
+        self.lose_answers = 0
+        self.calls: list[tuple[str, str]] = []
+        program = shutil.which(shell)
+        assert program, f"{shell} is needed"
+        # The script's own `sh` must be the same shell.
+        self._bin = folder / "bin"
+        self._bin.mkdir(parents=True)
+        (self._bin / "sh").symlink_to(program)
+
+    def root(self, host: str) -> Path:
+        return self.folder / host
+
+    def state(self, host: str) -> Path:
+        return self.root(host) / "var/lib/takeoff/lab"
+
+    def reboot(self, host: str) -> None:
+        """Give the host another boot id, as a reboot does; its processes must have been killed before."""
+        boot_id = self.root(host) / "proc/sys/kernel/random/boot_id"
+        boot_id.parent.mkdir(parents=True, exist_ok=True)
+        boot_id.write_text(f"{os.urandom(8).hex()}\n")
+
+    async def run(
+        self, host: str, script: str, arguments: Sequence[str] = (), *, stdin: bytes = b"", timeout_s: float = 60.0
+    ) -> Completed:
+        self.calls.append((host, arguments[0] if arguments else ""))
+        if host in self.down:
+            raise HostUnreachable(host, "is down")
+        root = self.root(host)
+        root.mkdir(parents=True, exist_ok=True)
+        text = script.encode()
+        environment = {"PATH": f"{root}/bin:{self._bin}:{os.environ['PATH']}", "TAKEOFF_HOST_ROOT": str(root)}
+        process = await asyncio.create_subprocess_exec(
+            self._bin / "sh",
+            "-c",
+            f'eval "$(head -c {len(text)})"',
+            "takeoff",
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                stdout, stderr = await process.communicate(text + stdin)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            raise
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise HostUnreachable(host, "the answer was lost")
+        assert process.returncode is not None
+        return Completed(host, process.returncode, stdout, stderr)
+
+    async def aclose(self) -> None:
+        """Nothing is kept open."""
