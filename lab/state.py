@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -180,23 +181,39 @@ def running(record: ProcessRecord) -> psutil.Process | None:
     """The recorded process if it still lives; None if it ended, also when its number now belongs to another."""
     try:
         process = psutil.Process(record.pid)
-        alive = abs(process.create_time() - record.started) < 0.05 and process.status() != psutil.STATUS_ZOMBIE
-        return process if alive else None
+        return process if abs(process.create_time() - record.started) < 0.05 and lives(process) else None
     except psutil.NoSuchProcess:
         return None
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether a process still does something. One that has ended may stay a zombie until the machine's init looks."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_ended(processes: list[psutil.Process], timeout_seconds: float) -> list[psutil.Process]:
+    """Wait until processes have ended; those that have not in time."""
+    deadline = time.monotonic() + timeout_seconds
+    while (alive := [process for process in processes if lives(process)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return alive
 
 
 def end_processes(records: list[ProcessRecord], grace_seconds: float = 5) -> None:
     """End recorded processes, at first politely; ones that are gone already, or were replaced, are left alone."""
     alive = [process for record in records if (process := running(record))]
     for process in alive:
-        _signal(process, force=False)
-    _, stubborn = psutil.wait_procs(alive, timeout=grace_seconds)
-    for process in stubborn:
-        _signal(process, force=True)
-    psutil.wait_procs(stubborn, timeout=grace_seconds)
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    kill_processes(wait_ended(alive, grace_seconds))
 
 
-def _signal(process: psutil.Process, *, force: bool) -> None:
-    with suppress(psutil.NoSuchProcess):
-        process.kill() if force else process.terminate()
+def kill_processes(processes: list[psutil.Process]) -> None:
+    """Kill processes at once and wait until they are gone."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    wait_ended(processes, 5)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from lab.state import LabState
+from lab.state import LabState, kill_processes, lives
 
 FOLDERS = (
     "etc/gitlab",
@@ -71,20 +71,17 @@ class ProcessHost:
         for each in FOLDERS:
             (self.root / each).mkdir(parents=True, exist_ok=True)
 
-    def processes(self) -> list[psutil.Process]:
-        """Every living process of the host: whatever its session, it carries the host's root in its environment."""
-        marker = str(self.root)
-        return [each for each in psutil.process_iter() if _variable(each, "TAKEOFF_HOST_ROOT") == marker]
 
-    def kill_all(self) -> None:
-        """End every process at once; repeated until none is left, as one may start another meanwhile."""
-        for _ in range(50):
-            if not (alive := self.processes()):
-                return
-            for each in alive:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    each.kill()
-            psutil.wait_procs(alive, timeout=2)
+def processes_of(hosts: Iterable[ProcessHost]) -> list[psutil.Process]:
+    """Every living process of hosts: whatever its session, it carries its host's root in its environment."""
+    roots = {str(host.root) for host in hosts}
+    return [each for each in psutil.process_iter() if _variable(each, "TAKEOFF_HOST_ROOT") in roots]
+
+
+def kill_processes_of(hosts: Collection[ProcessHost]) -> None:
+    """End every process of hosts at once; looked for again until there is none, as one may start another meanwhile."""
+    while alive := processes_of(hosts):
+        kill_processes(alive)
 
 
 def open_host(state: LabState, name: str, http_port: int) -> ProcessHost:
@@ -94,8 +91,7 @@ def open_host(state: LabState, name: str, http_port: int) -> ProcessHost:
 
 def _variable(process: psutil.Process, name: str) -> str | None:
     try:
-        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return process.environ().get(name)
+        value = process.environ().get(name)
+        return value if process.pid != os.getpid() and lives(process) else None
     except (psutil.Error, OSError):
         return None

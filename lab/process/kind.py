@@ -21,7 +21,7 @@ from lab.kind import Fault, HostResult
 from lab.layout import BALANCED_ROLES
 from lab.process.command_folder import make_command_folder
 from lab.process.database import start_database
-from lab.process.host import ProcessHost, open_host
+from lab.process.host import ProcessHost, kill_processes_of, open_host
 from lab.repository import Repository
 from lab.services import Services
 from lab.spawn import module_command, spawn, wait_until
@@ -79,8 +79,7 @@ class ProcessKind:
         """End the lab's processes, the hosts' own first."""
         ssh = [each for each in record.processes if each.name == "ssh"]
         end_processes(ssh)
-        for name in record.hosts:
-            self._host(record, name).kill_all()
+        kill_processes_of([self._host(record, name) for name in record.hosts])
         end_processes([each for each in record.processes if each.name != "ssh"])
 
     def run(self, host: str, script: str, timeout_seconds: float = 120) -> HostResult:
@@ -103,7 +102,7 @@ class ProcessKind:
         """Nobody listens any more, and every process of the host is gone."""
         record = self._state.read()
         self._order(record, host, "mode", "off")
-        self._host(record, host).kill_all()
+        kill_processes_of([self._host(record, host)])
 
     def power_on(self, host: str) -> None:
         """Boot the host."""

@@ -51,9 +51,10 @@ class Report:
         """The report.
 
         Returns:
-            ``started`` (UTC), ``seconds``, ``rate`` (a second), ``requests`` and ``failed`` (ended ones), ``in_flight``;
-            ``causes``: status or error → count; ``by_version``: application version → answers; ``p50_ms``, ``p99_ms``
-            and ``max_ms`` of requests that were not to be slow (None without any); ``first_failures``.
+            ``started`` (UTC), ``seconds``, ``rate`` (a second); ``requests`` and ``failed`` (of ended ones);
+            ``in_flight``; ``causes``: status or error → count; ``by_version``: application version → answers;
+            ``p50_ms``, ``p99_ms`` and ``max_ms`` of requests that were not to be slow (None without any);
+            ``first_failures``: when, why, which.
         """
         requests = self._outcomes.total()
         return {
