@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from takeoff.fleet.protocols import Completed
-
 from tests.fleet.simulated_host import SimulatedHost
 
 COLUMNS = "# pxname,svname,qcur,scur,status,weight,check_status,last_chk,"

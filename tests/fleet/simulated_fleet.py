@@ -17,7 +17,6 @@ from takeoff.core.rollout_rules import floor_count
 from takeoff.fleet.fleet import Fleet
 from takeoff.fleet.host_script import HOST_SCRIPT
 from takeoff.fleet.protocols import Completed
-
 from tests.fleet.simulated_balancer import SimulatedBalancer, SimulatedServer
 from tests.fleet.simulated_host import SimulatedHost
 from tests.fleet.virtual_time import VirtualClock

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from takeoff.core.errors import BudgetSpent, CheckFailed, FloorReached, Superseded, TakeoffError
 from takeoff.core.reports import Result, RolloutReport
 from takeoff.core.rollout_rules import batch_size
 from takeoff.fleet.load_balancer import BalancerSilent
 from takeoff.fleet.rollout import left_behind_by, roll_out
-
 from tests.fleet.simulated_fleet import NEW, OLD, SimulatedFleet, environment_of
 from tests.fleet.virtual_time import run_virtually
 
