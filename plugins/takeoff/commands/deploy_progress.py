@@ -68,18 +68,19 @@ class DeployProgress:
 
     def found(self, looked: Preflight) -> None:
         """Show what preflight found."""
-        state = "nothing blocks it" if not looked.blockers else f"{len(looked.blockers)} things block it"
-        self._print(f"preflight: {looked.version} to {looked.environment}: {state}, {looked.hosts} hosts answered")
+        self._print(f"preflight: {looked.sentence}")
         for finding in looked.findings:
             if finding.weight.value != "blocks":
                 self._print(f"  {finding.weight.value}: {finding.sentence()}")
 
     def begins(self, task: TaskSpec, hosts: int) -> None:
         """Show that a task begins."""
+        from takeoff.core.counting import counted
+
         self._began = time.monotonic()
         self._done = set()
         if self._bars is None:
-            self._print(f"{task.id}: {hosts} hosts" if hosts else f"{task.id}")
+            self._print(f"{task.id}: {counted(hosts, 'host')}" if hosts else task.id)
         else:
             self._bar = self._bars.add_task(task.id, total=hosts or None, now="")
 

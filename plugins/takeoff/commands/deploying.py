@@ -89,13 +89,17 @@ def post_deploy(
 
 
 def _tell_pending(env: str) -> None:
+    from takeoff.core.counting import counted
+
     async def work(session: Session) -> str:
         record = await session.journal.read()
         pending = record.pending
         if pending is None or record.deployed_version != pending.version:
             return ""
         later = "the next deploy runs them first" if session.environment.post_deploy == "next_deploy" else ""
-        return f"{len(pending.names)} post-deploy migrations are pending: " + (later or f"takeoff post-deploy {env}")
+        return f"pending: {counted(len(pending.names), 'post-deploy migration')}; " + (
+            later or f"`takeoff post-deploy {env}` runs them"
+        )
 
     if told := run_in_session(env, work):
         say(told)

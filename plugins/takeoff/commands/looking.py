@@ -122,8 +122,7 @@ def _show_why(found: Why) -> None:
     say(f"{found.environment} ({found.deployed or 'not adopted yet'}): {found.answer}")
     if found.stopped is not None:
         say(f"  → {found.stopped.then}")
-    if found.findings:
-        show_findings(found.findings)
+    show_findings(tuple(finding for finding in found.findings if finding.sentence() != found.answer))
     for sentence in found.packages:
         say(f"  · {sentence}")
 

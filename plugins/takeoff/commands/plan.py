@@ -59,9 +59,7 @@ def preflight(
 
 def show_preflight(found: Preflight) -> None:
     """Print what preflight found."""
-    state = f"{len(found.blockers)} things block it" if found.blockers else "nothing blocks it"
-    now = found.deployed or "nothing recorded"
-    say(f"{found.version} to {found.environment} (now {now}): {state}; {found.hosts} hosts answered")
+    say(found.sentence)
     show_findings(found.findings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from takeoff.core import journal_entries as entries
+from takeoff.core.counting import counted
 from takeoff.core.journal_entries import Entry, EntryBody
 from takeoff.core.record_gates import some
 
@@ -51,8 +52,8 @@ def _of_fleet(body: EntryBody) -> str:
         case entries.AuthorityMoved(host=host, reason=reason):
             return f"the journal goes on at {host}: {reason}"
         case entries.MigrationsPending(version=version, names=names):
-            what = f"{len(names)} post-deploy migrations of {version} are pending" if names else "nothing is pending"
-            return f"{what}: {some(names)}" if names else what
+            what = f"pending: {counted(len(names), 'post-deploy migration')} of {version}"
+            return f"{what}: {some(names)}" if names else "no post-deploy migrations are pending"
         case entries.PointOfNoReturn(version=version, names=names):
             return f"POINT OF NO RETURN: post-deploy migrations of {version} begin: {some(names)}"
         case entries.PostDeployFinished(version=version):

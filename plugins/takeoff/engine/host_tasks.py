@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from takeoff.core.counting import counted
 from takeoff.core.journal_entries import Converged, EntryBody, LeftBehind, MigrationsPending
 from takeoff.core.operation import OperationKind
 from takeoff.core.record_gates import some
@@ -24,7 +25,11 @@ async def migrate_regularly(part: OperationPart, task: TaskSpec) -> TaskResult:
     """Install on the blessed node, run the regular migrations, and journal what they leave for after the deploy."""
     names = await migrate(part.fleet, part.lease)
     await part.tell(MigrationsPending(version=part.operation.version, names=names))
-    left = f"{len(names)} post-deploy migrations are pending: {some(names)}" if names else "none is left for later"
+    left = (
+        f"pending for after the deploy: {counted(len(names), 'migration')}: {some(names)}"
+        if names
+        else "none is left for later"
+    )
     return TaskResult(
         summary=f"regular migrations of {part.operation.version} have run; {left}", facts={"pending": list(names)}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from takeoff.core.counting import counted
 from takeoff.core.journal_entries import MigrationsPending, PointOfNoReturn, PostDeployFinished, TaskFinished
 from takeoff.core.operation import Outcome
 from takeoff.core.record import Record
@@ -52,7 +53,7 @@ async def _migrate(part: OperationPart, version: str) -> str:
     await part.announce(point_of_no_return=version)
     ran = await migrate_post_deploy(part.fleet, part.lease)
     await part.tell(PostDeployFinished(version=version))
-    return f"{len(ran)} post-deploy migrations of {version} have run: {some(ran)}"
+    return f"{counted(len(ran), 'post-deploy migration')} of {version} done: {some(ran)}"
 
 
 async def _nothing(part: OperationPart, record: Record, version: str) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from takeoff.clients.gitlab import GitlabProject
 from takeoff.core import gates
+from takeoff.core.counting import counted
 from takeoff.core.errors import CheckFailed, HostError, SourceUnavailable, SourceUntrusted, VersionError
 from takeoff.core.freeze import freezes_at, gitlab_freezes_at
 from takeoff.core.gates import WAITING, Finding, blockers, check_skips, refuse, with_skips
@@ -57,6 +58,13 @@ class Preflight(Stored):
     def only_waits(self) -> bool:
         """Whether it is blocked, and only by gates that ask to wait: no fault that a person must repair."""
         return bool(self.blockers) and all(finding.gate in WAITING for finding in self.blockers)
+
+    @property
+    def sentence(self) -> str:
+        """Say in one line what was found."""
+        now = self.deployed or "nothing recorded"
+        state = f"blocked by {counted(len(self.blockers), 'finding')}" if self.blockers else "nothing blocks it"
+        return f"{self.version} to {self.environment} (now {now}): {state}; {counted(self.hosts, 'host')} answered"
 
     def refuse(self) -> None:
         """Raise what forbids the deploy, all of it in one message.
