@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
 
 
 class TakeoffPlugin(AirflowPlugin):
-    """What Airflow mounts."""
+    """What Airflow mounts; only its API server asks for it."""
 
     name = "takeoff"
+
+    @property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """Applications with their prefixes."""
+        from takeoff.web.hooks_app import make_hooks_app
+
+        return [{"app": make_hooks_app(), "url_prefix": "/takeoff-hooks", "name": "Takeoff hooks"}]
