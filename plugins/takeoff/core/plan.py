@@ -121,7 +121,7 @@ def mixes_of(
 ) -> tuple[Mix, ...]:
     """Find the forbidden mixes of versions that rollouts in this order can pass through."""
     roles = {member.host.name: member.role for member in environment.members()}
-    moves = [Move(rollout.task, frozenset(rollout.hosts)) for rollout in rollouts]
+    moves = [Move(rollout.task, rollout.hosts) for rollout in rollouts]
     return forbidden_mixes(roles, {host: v for host, v in installed.items() if host in roles}, version, moves)
 
 

@@ -22,11 +22,11 @@ class Move(NamedTuple):
 
     Attributes:
         task: id of the task that does it.
-        hosts: whose version changes in it, in any order.
+        hosts: whose version changes in it; in which order is not known.
     """
 
     task: str
-    hosts: frozenset[str]
+    hosts: tuple[str, ...]
 
 
 class Mix(NamedTuple):
@@ -57,7 +57,7 @@ class Mix(NamedTuple):
 def forbidden_mixes(
     roles: Mapping[str, str], installed: Mapping[str, str], target: str, moves: Iterable[Move]
 ) -> tuple[Mix, ...]:
-    """Find the mixes that a plan can pass through and must not, one for each move and pair of roles.
+    """Find the mixes that a plan can pass through and must not, each pair of roles and versions once.
 
     Within a move any hosts may be done and any not yet, so both versions of each of them are looked at. Mixes of
     versions that exist before the plan begins are not held against it: it may be what ends them.
@@ -73,25 +73,16 @@ def forbidden_mixes(
     """
     now: dict[str, str] = dict(installed)
     parsed = {text: PackageVersion.parse(text) for text in {target, *now.values()}}
-    before = {(server, client, s, c) for server, client, s, c in _pairs(roles, _versions(roles, now))}
+    known = set(_pairs(roles, _versions(roles, now)))
     found: list[Mix] = []
     for move in moves:
         reachable = _versions(roles, now, dict.fromkeys(move.hosts, target))
-        told: set[tuple[str, str]] = set()
-        for server, client, server_version, client_version in _pairs(roles, reachable):
-            bad = parsed[server_version] < parsed[client_version]
-            known = (server, client, server_version, client_version) in before
-            if bad and not known and (server, client) not in told:
-                told.add((server, client))
-                found.append(
-                    Mix(
-                        move.task,
-                        reachable[client][client_version],
-                        client_version,
-                        reachable[server][server_version],
-                        server_version,
-                    )
-                )
+        for pair in _pairs(roles, reachable):
+            server, client, server_version, client_version = pair
+            if parsed[server_version] < parsed[client_version] and pair not in known:
+                known.add(pair)
+                too_new, too_old = reachable[client][client_version], reachable[server][server_version]
+                found.append(Mix(move.task, too_new, client_version, too_old, server_version))
         now.update(dict.fromkeys(move.hosts, target))
     return tuple(found)
 

@@ -21,7 +21,7 @@ echo reconfigured >>"$DPKG_ROOT/reconfigured"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 
@@ -95,7 +95,7 @@ class DebianRoot:
     def __init__(self, folder: Path, repository: Repository) -> None:
         self.folder = folder
         for each in ("etc/apt/apt.conf.d", "etc/apt/preferences.d", "var/lib/apt/lists/partial", "var/lib/dpkg/info",
-                     "var/lib/dpkg/updates", "var/cache/apt/archives/partial", "var/log/apt", "etc/gitlab"):  # fmt: skip
+                     "var/lib/dpkg/updates", "var/cache/apt/archives/partial", "var/log/apt"):  # fmt: skip
             (folder / each).mkdir(parents=True)
         (folder / "var/lib/dpkg/status").touch()
         (folder / "etc/apt/sources.list").write_text(f"deb [trusted=yes] {repository.url} ./\n")

@@ -1,0 +1,79 @@
+"""Batch sizes, floors and budgets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from takeoff.core.environment import FailureBudget
+from takeoff.core.rollout_rules import Budget, Moment, batch_size, floor_count
+from takeoff.core.strict_model import Share
+
+HOSTS = tuple(f"web-{number}" for number in range(8))
+SETS = st.frozensets(st.sampled_from(HOSTS))
+
+
+@pytest.mark.parametrize(
+    ("share", "hosts", "expected"),
+    [
+        pytest.param("10%", 3, 1, id="a share below one host still moves"),
+        pytest.param("10%", 39, 3, id="rounded down"),
+        pytest.param("3", 2, 2, id="a count is cut to the hosts that there are"),
+        pytest.param("50%", 0, 0, id="no hosts"),
+    ],
+)
+def test_batch_size(share: str, hosts: int, expected: int) -> None:
+    assert batch_size(Share(share), hosts) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "hosts", "expected"),
+    [
+        pytest.param("50%", 3, 2, id="rounded up"),
+        pytest.param("50%", 1, 1, id="of one host, one"),
+        pytest.param("5", 3, 5, id="a count is not cut"),
+        pytest.param("0", 3, 0, id="none"),
+    ],
+)
+def test_floor_count(share: str, hosts: int, expected: int) -> None:
+    assert floor_count(Share(share), hosts) == expected
+
+
+@given(waiting=SETS, out=SETS, serving=SETS, batch=st.integers(1, 8), floor=st.integers(0, 9))
+def test_rule_2_a_host_that_begins_keeps_batch_and_floor(
+    waiting: frozenset[str], out: frozenset[str], serving: frozenset[str], batch: int, floor: int
+) -> None:
+    moment = Moment(tuple(sorted(waiting - out)), out, serving, batch, floor)
+    host = moment.next_host()
+    if host is None:
+        return
+    assert host in moment.waiting
+    assert len(out | {host}) <= batch
+    assert host not in serving or len(serving - out - {host}) >= floor
+
+
+@given(waiting=SETS, out=SETS, serving=SETS, batch=st.integers(1, 8), floor=st.integers(0, 9))
+def test_a_host_begins_whenever_one_may(
+    waiting: frozenset[str], out: frozenset[str], serving: frozenset[str], batch: int, floor: int
+) -> None:
+    moment = Moment(tuple(sorted(waiting - out)), out, serving, batch, floor)
+    allowed = [
+        host for host in moment.waiting if len(out) < batch and (host not in serving or len(serving - out) - 1 >= floor)
+    ]
+    assert moment.next_host() == (allowed[0] if allowed else None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "failed", "unreachable", "told"),
+    [
+        pytest.param({}, 0, 0, "", id="nothing failed"),
+        pytest.param({}, 1, 0, "1 failed (0 allowed)", id="none may fail by default"),
+        pytest.param({"failed": "20%"}, 2, 0, "", id="a share of ten"),
+        pytest.param({"unreachable": 1}, 0, 2, "2 unreachable (1 allowed)", id="over the count"),
+        pytest.param({"failed": 1}, 2, 1, "2 failed (1 allowed) and 1 unreachable (0 allowed)", id="both"),
+    ],
+)
+def test_a_spent_budget_is_named(settings: dict[str, str], failed: int, unreachable: int, told: str) -> None:
+    budget = Budget.of(FailureBudget.model_validate(settings), 10)
+    assert budget.spent_by(failed, unreachable) == told
