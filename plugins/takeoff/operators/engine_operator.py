@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from takeoff.operators.airflow_run import AirflowRun
 from takeoff.operators.environment_session import in_session
-from takeoff.operators.retry import RETRIES, RETRY_POLICY
+from takeoff.operators.retry import RETRIES, RETRY_DELAY, RETRY_POLICY
 
 if TYPE_CHECKING:
     from takeoff.core.operation import Driver
@@ -30,7 +30,7 @@ class EngineOperator(BaseOperator):
 
     def __init__(self, *, environment: str, spec: TaskSpec, **options: Any) -> None:
         # A group of tasks puts its own name before the last part of the id.
-        own: dict[str, Any] = {"retries": RETRIES, "retry_policy": RETRY_POLICY}
+        own: dict[str, Any] = {"retries": RETRIES, "retry_policy": RETRY_POLICY, "retry_delay": RETRY_DELAY}
         super().__init__(task_id=spec.id.rpartition(".")[2], **(own | options))
         self.environment = environment
         self.spec = spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -47,6 +48,8 @@ async def work_in_session(environment: str, log: Logger, work: Callable[[Session
     """
     from takeoff.engine.session import open_session
 
+    # asyncssh tells each step of each connection at level INFO: nobody would find the task's own lines among them.
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
     loaded = load_environment(environment)
     async with open_session(loaded, AirflowCredentials(), LogProgress(log)) as session:
         try:

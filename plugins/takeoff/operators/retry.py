@@ -11,6 +11,12 @@ from takeoff.core.errors import HostUnreachable, SourceUnavailable, TakeoffError
 RETRIES = 3
 """Tries after the first, for what passes by itself, and for a task whose process was killed."""
 
+RETRY_DELAY = timedelta(seconds=30)
+"""Pause before the next try of a task whose process was killed; Airflow's own default is five minutes."""
+
+RETRY_DELAY = timedelta(seconds=30)
+"""Time before another try of a task whose process was killed; errors have their own."""
+
 RETRIED = (HostUnreachable, SourceUnavailable)
 """Errors that are raised as they are, for the policy to see; all others end a task at once."""
 

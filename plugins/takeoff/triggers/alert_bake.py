@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from takeoff.triggers.worker_exit import worker_gone
+
+from takeoff.triggers.settling import settle
 
 
 class AlertBakeTrigger(BaseTrigger):
@@ -40,7 +45,9 @@ class AlertBakeTrigger(BaseTrigger):
         from takeoff.fleet.clock import SystemClock
         from takeoff.operators.credentials import awaited_http_access
 
+        await settle()
         seen = ""
+        began = time.monotonic()
         try:
             settings = alert_settings(load_environment(self.environment).environment)
             access = await awaited_http_access(settings.connection, settings.url, "alerts.connection")
@@ -49,4 +56,5 @@ class AlertBakeTrigger(BaseTrigger):
         except TakeoffError as error:
             # The task meets the same when it looks, and tells it.
             self.log.warning("Watching the alerts of stage %s ends: %s", self.stage, error)
+        await worker_gone(began)
         yield TriggerEvent(seen)  # type: ignore[no-untyped-call]

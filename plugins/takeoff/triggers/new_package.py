@@ -9,6 +9,10 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from takeoff.triggers.worker_exit import worker_gone
+
+from takeoff.triggers.settling import settle
+
 
 class NewPackageTrigger(BaseTrigger):
     """Fires once: with a word on what it found, or with nothing when the time is over; the task then looks itself.
@@ -42,7 +46,9 @@ class NewPackageTrigger(BaseTrigger):
         from takeoff.operators.awaited_credentials import AwaitedCredentials
         from takeoff.operators.log_progress import LogProgress
 
+        await settle()
         seen = ""
+        began = time.monotonic()
         try:
             loaded = load_environment(self.environment)
             credentials = await AwaitedCredentials.of(loaded.environment)
@@ -58,4 +64,5 @@ class NewPackageTrigger(BaseTrigger):
                         self.log.warning("No answer in this look: %s", error)
         except TakeoffError as error:
             seen = str(error)
+        await worker_gone(began)
         yield TriggerEvent(seen)  # type: ignore[no-untyped-call]
