@@ -32,10 +32,9 @@ apt-cache "$@" show "$package" 2>/dev/null || true
 """
 """Arguments: the package, and the file of the host's sources that has its repository (empty for all of them)."""
 
-_DOUBTFUL = re.compile(
-    r"NO_PUBKEY|EXPKEYSIG|KEYEXPIRED|REVKEYSIG|BADSIG|GPG error|"
-    r"not signed|no longer signed|Hash Sum mismatch|is expired"
-)
+_DOUBTFUL = re.compile(r"NO_PUBKEY|EXPKEYSIG|KEYEXPIRED|REVKEYSIG|BADSIG|GPG error|Hash Sum mismatch|is expired")
+_UNSIGNED = re.compile(r"not signed|no longer signed")
+_NOT_FETCHED = re.compile(r"Failed to fetch")
 
 
 class AptCache:
@@ -75,7 +74,8 @@ class AptCache:
         if done.exit_status != 0:
             said = "; ".join(line for line in done.error_text.splitlines() if line.startswith(("E:", "W:", "Err:")))
             said = said or f"exit status {done.exit_status}, without a word"
-            if _DOUBTFUL.search(said):
+            # What could not be fetched is also called unsigned.
+            if _DOUBTFUL.search(said) or (_UNSIGNED.search(said) and not _NOT_FETCHED.search(said)):
                 raise SourceUntrusted(self.name, f"the host's apt does not believe the repository: {said}")
             raise SourceUnavailable(self.name, f"the host's apt could not look: {said}")
         madison, _, stanzas = done.text.partition(SEPARATOR + "\n")
