@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-
-from takeoff.triggers.worker_exit import worker_gone
 
 from takeoff.triggers.settling import settle
 
@@ -47,7 +44,6 @@ class AlertBakeTrigger(BaseTrigger):
 
         await settle()
         seen = ""
-        began = time.monotonic()
         try:
             settings = alert_settings(load_environment(self.environment).environment)
             access = await awaited_http_access(settings.connection, settings.url, "alerts.connection")
@@ -56,5 +52,4 @@ class AlertBakeTrigger(BaseTrigger):
         except TakeoffError as error:
             # The task meets the same when it looks, and tells it.
             self.log.warning("Watching the alerts of stage %s ends: %s", self.stage, error)
-        await worker_gone(began)
         yield TriggerEvent(seen)  # type: ignore[no-untyped-call]

@@ -9,8 +9,6 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from takeoff.triggers.worker_exit import worker_gone
-
 from takeoff.triggers.settling import settle
 
 
@@ -48,7 +46,6 @@ class NewPackageTrigger(BaseTrigger):
 
         await settle()
         seen = ""
-        began = time.monotonic()
         try:
             loaded = load_environment(self.environment)
             credentials = await AwaitedCredentials.of(loaded.environment)
@@ -64,5 +61,4 @@ class NewPackageTrigger(BaseTrigger):
                         self.log.warning("No answer in this look: %s", error)
         except TakeoffError as error:
             seen = str(error)
-        await worker_gone(began)
         yield TriggerEvent(seen)  # type: ignore[no-untyped-call]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-
-from takeoff.triggers.worker_exit import worker_gone
 
 from takeoff.triggers.settling import settle
 
@@ -43,7 +40,6 @@ class QaPipelineTrigger(BaseTrigger):
         from takeoff.operators.credentials import awaited_http_access
 
         clock = SystemClock()
-        began = time.monotonic()
         await settle()
         try:
             settings = qa_settings(load_environment(self.environment).environment)
@@ -54,5 +50,4 @@ class QaPipelineTrigger(BaseTrigger):
         except TakeoffError as error:
             # The task meets the same when it looks, and tells it.
             self.log.warning("Waiting for QA pipeline %d ends: %s", self.pipeline, error)
-        await worker_gone(began)
         yield TriggerEvent(None)  # type: ignore[no-untyped-call]

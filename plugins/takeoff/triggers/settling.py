@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-SETTLING_S = 3.0
-"""Seconds: longer than Airflow takes to end the process of a task that has deferred, at the heartbeat interval that
-the compose file and the lab set."""
+from airflow.sdk import conf
+
+MARGIN_S = 2.0
+"""Seconds for the scheduler to hear that a process has ended."""
 
 
 async def settle() -> None:
@@ -14,6 +15,7 @@ async def settle() -> None:
 
     A trigger that fires at once has its task queued again while the scheduler still waits for the end of the process
     that deferred. That end is then taken for the new try's, which is killed as "changed externally"
-    (``scheduler_job_runner.py``, ``process_executor_events``: both have the same key).
+    (github.com/apache/airflow/issues/72716). A process's end is noticed within the workers' shortest heartbeat
+    interval, 5 s unless set.
     """
-    await asyncio.sleep(SETTLING_S)
+    await asyncio.sleep(conf.getfloat("workers", "min_heartbeat_interval") + MARGIN_S)
