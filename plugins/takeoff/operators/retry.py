@@ -14,9 +14,6 @@ RETRIES = 3
 RETRY_DELAY = timedelta(seconds=30)
 """Pause before the next try of a task whose process was killed; Airflow's own default is five minutes."""
 
-RETRY_DELAY = timedelta(seconds=30)
-"""Time before another try of a task whose process was killed; errors have their own."""
-
 RETRIED = (HostUnreachable, SourceUnavailable)
 """Errors that are raised as they are, for the policy to see; all others end a task at once."""
 
