@@ -1,7 +1,10 @@
-"""What cannot run is counted and named; where nothing may be left out (CI), it fails the run."""
+"""What all tests share. What cannot run is counted and named; where nothing may be left out (CI), it fails the run."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -9,6 +12,18 @@ from _pytest.terminal import TerminalReporter
 
 SKIPS_FORBIDDEN = "TAKEOFF_NO_SKIPS"
 """Set to anything but nothing, or ``CI`` set: a skipped test fails the run."""
+
+
+@pytest.fixture
+def reachable_folder() -> Iterator[Path]:
+    """Yield a temporary folder for a local Airflow, below no other one of pytest's.
+
+    As root its PostgreSQL runs as another user, who must be able to pass through the folders above; and each start of
+    pytest on this machine bars pytest's own base folder to all others, also in the midst of our test.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="takeoff-test-"))
+    yield folder
+    shutil.rmtree(folder)
 
 
 def _skips_forbidden() -> bool:

@@ -19,9 +19,9 @@ from lab.state import LabError
 
 
 @pytest.fixture
-def airflow(tmp_path: Path) -> Iterator[LocalAirflow]:
-    (tmp_path / "environments").mkdir()
-    local = LocalAirflow(tmp_path / "state", tmp_path / "environments", connections={})
+def airflow(reachable_folder: Path) -> Iterator[LocalAirflow]:
+    (reachable_folder / "environments").mkdir()
+    local = LocalAirflow(reachable_folder / "state", reachable_folder / "environments", connections={})
     yield local
     local.stop()
 
@@ -102,20 +102,20 @@ def test_what_a_killed_starter_left_is_stopped_by_another_process(airflow: Local
 
 
 @pytest.mark.airflow
-def test_a_component_that_dies_is_named_with_the_end_of_its_log_and_the_rest_is_stopped(tmp_path: Path) -> None:
+def test_a_component_that_dies_is_named_with_the_end_of_its_log_and_the_rest_is_stopped(reachable_folder: Path) -> None:
     wrong = {"AIRFLOW__CORE__EXECUTOR": "NoSuchExecutor"}
-    airflow = LocalAirflow(tmp_path, tmp_path, connections={}, extra_env=wrong)
+    airflow = LocalAirflow(reachable_folder, reachable_folder, connections={}, extra_env=wrong)
     with pytest.raises(LabError, match=r"(?s)Airflow.*(scheduler ended|could not be started).*NoSuchExecutor"):
         airflow.start()
-    assert of_that_airflow(tmp_path) == []
+    assert of_that_airflow(reachable_folder) == []
 
 
-def test_a_port_in_use_is_refused_in_one_sentence_before_anything_starts(tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_in_one_sentence_before_anything_starts(reachable_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(LabError, match=f"Port {port} of 127.0.0.1 is in use: free it, or choose another"):
-            LocalAirflow(tmp_path, tmp_path, port=port, connections={}).start()
-    assert recorded(tmp_path) == {}
+            LocalAirflow(reachable_folder, reachable_folder, port=port, connections={}).start()
+    assert recorded(reachable_folder) == {}
 
 
 def test_a_foreign_process_under_a_recorded_id_survives_stop(airflow: LocalAirflow) -> None:
@@ -156,8 +156,10 @@ sample()
 
 
 @pytest.mark.airflow
-def test_a_dag_file_added_later_runs_on_worker_and_triggerer_and_its_log_can_be_read(airflow, tmp_path: Path) -> None:
-    dags = tmp_path / "dags"
+def test_a_dag_file_added_later_runs_on_worker_and_triggerer_and_its_log_can_be_read(
+    airflow, reachable_folder: Path
+) -> None:
+    dags = reachable_folder / "dags"
     dags.mkdir()
     airflow = LocalAirflow(
         airflow.state_dir,
@@ -173,12 +175,15 @@ def test_a_dag_file_added_later_runs_on_worker_and_triggerer_and_its_log_can_be_
     api = f"{airflow.base_url}/api/v2/dags/sample"
 
     (dags / "sample.py").write_text(DAG_THAT_WORKS_AND_WAITS)
-    await_true(lambda: session.get(api, timeout=10).ok, patience=20)
+    await_true(lambda: session.get(api, timeout=30).ok, patience=60)
     answer = session.post(f"{api}/dagRuns", json={"logical_date": None}, timeout=10)
     run = f"{api}/dagRuns/{answer.json()['dag_run_id']}"
-    await_true(lambda: session.get(run, timeout=10).json()["state"] in {"success", "failed"}, patience=60)
+    await_true(lambda: session.get(run, timeout=30).json()["state"] in {"success", "failed"}, patience=100)
 
-    states = {task["task_id"]: task["state"] for task in session.get(f"{run}/taskInstances").json()["task_instances"]}
+    states = {
+        task["task_id"]: task["state"]
+        for task in session.get(f"{run}/taskInstances", timeout=30).json()["task_instances"]
+    }
     assert states == {"greet": "success", "wait": "success"}
     assert "hello from the worker" in session.get(f"{run}/taskInstances/greet/logs/1", timeout=10).text
 

@@ -12,8 +12,8 @@ from lab.state import LabError
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    server = Postgres(tmp_path / "postgres")
+def postgres(reachable_folder: Path) -> Iterator[Postgres]:
+    server = Postgres(reachable_folder / "postgres")
     yield server
     server.stop()
 
@@ -49,8 +49,8 @@ def test_a_start_finds_the_running_server(postgres: Postgres) -> None:
     assert ask(again, "select count(*) from pg_stat_activity where backend_type = 'client backend'") == "1"
 
 
-def test_a_folder_whose_path_is_too_long_for_a_socket_is_no_hindrance(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / ("long" * 25))
+def test_a_folder_whose_path_is_too_long_for_a_socket_is_no_hindrance(reachable_folder: Path) -> None:
+    server = Postgres(reachable_folder / ("long" * 25))
     server.start()
     socket_folder = server._socket_folder()
     try:
