@@ -12,6 +12,7 @@ import pytest
 from takeoff.core.environment import Environment
 from takeoff.core.operation import Driver, Lease, Operation, OperationDraft, OperationKind
 from takeoff.fleet.host_script import HostScript
+from tests.clients.conftest import archive, build, keys, web  # noqa: F401 - a host's apt needs a repository
 from tests.fleet.job_processes import end_jobs
 from tests.fleet.shell_hosts import ShellHosts
 

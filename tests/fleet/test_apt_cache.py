@@ -9,7 +9,6 @@ import pytest
 
 from takeoff.core.errors import SourceUnavailable, SourceUntrusted
 from takeoff.fleet.apt_cache import AptCache
-from tests.clients.conftest import archive, build, keys, web  # noqa: F401 - fixtures
 from tests.clients.debian_repository import SUITE, Archive, Keys, needs
 from tests.clients.web_server import Script
 from tests.fleet.shell_hosts import ShellHosts
@@ -46,7 +45,7 @@ def hosts(tmp_path: Path) -> ShellHosts:
 
 
 @pytest.fixture
-def source_list(hosts: ShellHosts, web: Script, keys: Keys) -> Path:  # noqa: F811
+def source_list(hosts: ShellHosts, web: Script, keys: Keys) -> Path:
     root = hosts.root(HOST)
     (root / "keyring.gpg").write_bytes((keys.home / "binary.gpg").read_bytes())
     file = root / "etc/sources.list.d/gitlab.list"
@@ -66,7 +65,7 @@ Source = Callable[..., AptCache]
 
 
 @pytest.mark.parametrize("restricted", [True, False], ids=["one source", "all sources"])
-async def test_a_host_tells_what_its_apt_could_install(archive: Archive, source: Source, *, restricted: bool) -> None:  # noqa: F811
+async def test_a_host_tells_what_its_apt_could_install(archive: Archive, source: Source, *, restricted: bool) -> None:
     archive.add("17.4.1-ee.0", name="gitlab-ce")
     archive.publish("17.4.1-ee.0", "17.5.0-ee.0")
     holdings = await source(restricted=restricted).ask()
@@ -78,14 +77,14 @@ async def test_a_host_tells_what_its_apt_could_install(archive: Archive, source:
         assert one.filename == f"pool/main/gitlab-ee_{one.version}_amd64.deb"
 
 
-async def test_each_look_updates_the_index(archive: Archive, source: Source) -> None:  # noqa: F811
+async def test_each_look_updates_the_index(archive: Archive, source: Source) -> None:
     archive.publish("17.4.1-ee.0")
     await source().ask()
     archive.publish("17.5.0-ee.0")
     assert len((await source().ask()).candidates) == 2
 
 
-async def test_only_the_packages_own_source_is_asked(archive: Archive, source: Source, source_list: Path) -> None:  # noqa: F811
+async def test_only_the_packages_own_source_is_asked(archive: Archive, source: Source, source_list: Path) -> None:
     archive.publish("17.4.1-ee.0")
     (source_list.parent / "broken.list").write_text("deb http://127.0.0.1:1 nowhere main\n")
     assert (await source().ask()).candidates
@@ -93,7 +92,7 @@ async def test_only_the_packages_own_source_is_asked(archive: Archive, source: S
         await source(restricted=False).ask()
 
 
-async def test_an_old_index_is_not_taken_for_an_answer(archive: Archive, web: Script, source: Source) -> None:  # noqa: F811
+async def test_an_old_index_is_not_taken_for_an_answer(archive: Archive, web: Script, source: Source) -> None:
     archive.publish("17.4.1-ee.0")
     await source().ask()
     web.answers["Release"] = lambda handler: handler.reply(500)
@@ -101,14 +100,14 @@ async def test_an_old_index_is_not_taken_for_an_answer(archive: Archive, web: Sc
         await source().ask()
 
 
-async def test_a_repository_that_the_host_does_not_believe_is_not_believed(archive: Archive, source: Source) -> None:  # noqa: F811
+async def test_a_repository_that_the_host_does_not_believe_is_not_believed(archive: Archive, source: Source) -> None:
     archive.publish("17.4.1-ee.0")
     archive.sign(archive.release(), key="stranger")
     with pytest.raises(SourceUntrusted, match="the host's apt does not believe the repository"):
         await source().ask()
 
 
-async def test_a_repository_that_is_not_signed_any_more_is_not_believed(archive: Archive, source: Source) -> None:  # noqa: F811
+async def test_a_repository_that_is_not_signed_any_more_is_not_believed(archive: Archive, source: Source) -> None:
     archive.publish("17.4.1-ee.0")
     await source().ask()
     text = archive.release()
@@ -117,7 +116,7 @@ async def test_a_repository_that_is_not_signed_any_more_is_not_believed(archive:
         await source().ask()
 
 
-async def test_a_package_that_apt_does_not_know_is_told(archive: Archive, source: Source) -> None:  # noqa: F811
+async def test_a_package_that_apt_does_not_know_is_told(archive: Archive, source: Source) -> None:
     archive.publish("17.4.1-ee.0")
     with pytest.raises(SourceUnavailable, match="the host's apt knows no package gitlab-fe"):
         await source("gitlab-fe").ask()

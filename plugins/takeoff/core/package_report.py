@@ -146,7 +146,7 @@ class PackageReport(Stored):
         for one in newer:
             yield f"passed over: {one.version} {one.reason}"
         if rest:
-            yield f"passed over: {rest} more of which each {OLDER} {self.deployed}"
+            yield f"passed over: {rest} more, each of which {OLDER} {self.deployed}"
 
     def _told_and_counted(self) -> tuple[list[PassedOverLine], int]:
         older = [one for one in self.passed_over if one.reason.startswith(OLDER)]
