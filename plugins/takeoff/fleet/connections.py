@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ CHANNELS_PER_HOST = 8
 MISSED_KEEPALIVES = 3
 """Signs of life that may stay out in a row before a connection counts as lost."""
 
-_START = "sh -c 'eval \"$(head -c {bytes})\"' takeoff"
+_START = "exec {become}sh -c 'eval \"$(head -c {bytes})\"' takeoff"
 """What the host's login shell is given: the script's text comes first on standard input (head reads no byte more)."""
 
 
@@ -64,8 +65,8 @@ class SshTransport:
     ) -> Completed:
         """Run a script as root on a host; see :meth:`takeoff.fleet.protocols.Transport.run`."""
         text = script.encode()
-        command = shlex.join(["sudo", "-n", "--"]) + " " if self._settings.become == "sudo" else ""
-        command += " ".join([_START.format(bytes=len(text)), *map(shlex.quote, arguments)])
+        become = "sudo -n -- " if self._settings.become == "sudo" else ""
+        command = " ".join([_START.format(become=become, bytes=len(text)), *map(shlex.quote, arguments)])
         try:
             async with asyncio.timeout(timeout_s), self._lines[host].channels:
                 done = await self._execute(host, command, text + stdin)
@@ -76,9 +77,12 @@ class SshTransport:
             ) from None
         except (OSError, asyncssh.Error) as error:
             raise HostUnreachable(host, f"the connection broke ({_reason(error)}); try again") from None
-        status = done.exit_status if done.exit_status is not None else -1
-        if done.exit_signal:
-            status = -int(getattr(signal, f"SIG{done.exit_signal[0]}", 1))
+        if done.exit_status is None:  # asyncssh ends a command so when the connection is lost under it
+            raise HostUnreachable(
+                host,
+                "the connection broke while a command ran; what ran there may run on: try again, it is looked at first",
+            )
+        status = -int(getattr(signal, f"SIG{done.exit_signal[0]}", 1)) if done.exit_signal else done.exit_status
         result = Completed(host, status, _bytes(done.stdout), _bytes(done.stderr))
         self._check_root(result)
         return result
@@ -224,7 +228,9 @@ class _Line:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    text = error.reason if isinstance(error, asyncssh.Error) else (error.strerror if isinstance(error, OSError) else "")
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    text = error.reason if isinstance(error, asyncssh.Error) else ""
     return (text or str(error) or type(error).__name__).strip().rstrip(".")
 
 

@@ -61,9 +61,14 @@ class SshCredentials:
                 certificate = str(beside) if beside.exists() else None
             return asyncssh.load_keypairs([(key, certificate)] if certificate else [key])
         except asyncssh.KeyEncryptionError:
-            problem = "the passphrase is wrong" if self.passphrase else "it needs a passphrase, and none is given"
-            raise ConfigError(f"{where} cannot be opened: {problem}; correct it in the connection") from None
+            raise ConfigError(
+                f"{where} cannot be opened: the passphrase is wrong; correct it in the connection"
+            ) from None
         except (OSError, asyncssh.KeyImportError, ValueError) as error:
+            if "Passphrase must be specified" in str(error):
+                raise ConfigError(
+                    f"{where} needs a passphrase: give it in the connection, or name another key"
+                ) from None
             raise ConfigError(f"{where} cannot be used: {error}; name an OpenSSH or PEM private key") from None
 
     def load_known_hosts(self) -> asyncssh.SSHKnownHosts:
