@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lab.kind import Fault
 from lab.real.faults.scripted import scripted
+from lab.real.faults.ssh import RELOAD
 from lab.real.fleet import Fleet
 
 OFF_SECONDS = 3600
@@ -19,13 +20,11 @@ settings="LD_PRELOAD=$library FAKETIME=+{OFF_SECONDS}s FAKETIME_DISABLE_SHM=1"
 printf '%s\\n' $settings >/etc/clock-environment
 echo "SetEnv $settings" >/etc/ssh/sshd_config.d/clock.conf
 echo 'Defaults env_file=/etc/clock-environment' >/etc/sudoers.d/clock
-kill -HUP "$(cat /run/sshd.pid)"
-"""
+{RELOAD}"""
 
-_MEND = """
+_MEND = f"""
 rm -f /etc/ssh/sshd_config.d/clock.conf /etc/sudoers.d/clock /etc/clock-environment
-kill -HUP "$(cat /run/sshd.pid)"
-"""
+{RELOAD}"""
 
 
 def faults(fleet: Fleet) -> list[Fault]:

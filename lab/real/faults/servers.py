@@ -11,7 +11,14 @@ from lab.repository import SUITE
 
 SLOW_BYTES_PER_SECOND = 2048
 
-_RELOAD = 'kill -HUP "$(cat /run/nginx.pid)"'
+_RELOAD = """
+workers=$(pgrep -P "$(cat /run/nginx.pid)" || :)
+kill -HUP "$(cat /run/nginx.pid)"
+for worker in $workers; do
+    while ps -o args= -p "$worker" | grep -qv 'shutting down'; do sleep 0.02; done
+done
+"""
+"""Done when none of the old workers takes requests any more."""
 _OTHER = "/var/lib/aptly-other"
 """What nginx serves instead of the repository's own files."""
 
@@ -84,7 +91,7 @@ def _nginx(fleet: Fleet, name: str, summary: str, directive: str, *, prepare: st
         fleet,
         name,
         summary,
-        f"{prepare}\necho '{directive}' >{file} && {_RELOAD}",
-        f"rm -f {file} && {_RELOAD}",
+        f"{prepare}\necho '{directive}' >{file}\n{_RELOAD}",
+        f"rm -f {file}\n{_RELOAD}",
         SERVICES,
     )

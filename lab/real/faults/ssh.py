@@ -6,6 +6,14 @@ from lab.kind import Fault
 from lab.real.faults.scripted import scripted
 from lab.real.fleet import Fleet
 
+RELOAD = """
+pid=$(cat /run/sshd.pid)
+rm -f /run/sshd.pid
+kill -HUP "$pid"
+until [ -s /run/sshd.pid ]; do sleep 0.02; done
+"""
+"""Lets sshd read its files again; it writes its number when it listens again."""
+
 _KEY = "/etc/ssh/ssh_host_ed25519_key"
 
 _NEW_KEY = f"""
@@ -15,16 +23,14 @@ ssh-keygen -q -t ed25519 -N '' -f {_KEY}.other
 cp -p {_KEY} {_KEY}.right
 mv {_KEY}.other.pub {_KEY}.pub
 mv {_KEY}.other {_KEY}
-kill -HUP "$(cat /run/sshd.pid)"
-"""
+{RELOAD}"""
 
 _OLD_KEY = f"""
 set -eu
 [ -e {_KEY}.right ] || exit 0
 ssh-keygen -y -f {_KEY}.right >{_KEY}.pub
 mv {_KEY}.right {_KEY}
-kill -HUP "$(cat /run/sshd.pid)"
-"""
+{RELOAD}"""
 
 
 def faults(fleet: Fleet) -> list[Fault]:

@@ -1,0 +1,115 @@
+"""Real hosts are hosts: what is theirs is their own."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from lab.real import namespaces
+from tests.lab.running import RunningLab, eventually, lab_command
+
+pytestmark = pytest.mark.lab
+
+
+def test_a_host_has_its_own_file_system(lab: RunningLab) -> None:
+    lab.said("web-01", "echo mine >/var/tmp/mine")
+    assert lab.ssh("git-01", "cat /var/tmp/mine").exit_status != 0
+    assert not Path("/var/tmp/mine").exists()
+
+
+def test_a_host_sees_only_its_own_processes(lab: RunningLab) -> None:
+    listed = lab.said("web-01", "ps ax -o pid=,args=")
+    assert listed.splitlines()[0].split(maxsplit=1) == ["1", "/bin/sh /etc/lab/init"]
+    assert "haproxy" not in listed
+    assert len(listed.splitlines()) < 20
+
+
+def test_a_host_has_its_own_name_and_address(lab: RunningLab) -> None:
+    assert lab.said("web-01", "hostname") == "web-01"
+    assert lab.record.hosts["web-01"].ssh.address in lab.said("web-01", "ip -4 -o address show dev eth0")
+
+
+def test_a_host_reaches_the_lab_and_nothing_else(lab: RunningLab) -> None:
+    assert "default" not in lab.said("web-01", "ip route")
+    assert lab.ssh("web-01", "curl -s -m 2 http://192.0.2.1/").exit_status == 7  # curl: no connection
+
+
+def test_the_user_may_become_root_without_a_password(lab: RunningLab) -> None:
+    assert lab.said("web-01", "id -un; sudo -n id -un").split() == ["takeoff", "root"]
+
+
+def test_dpkg_knows_the_package_and_verifies_it(lab: RunningLab) -> None:
+    assert lab.said("git-01", "dpkg-query -W -f '${db:Status-Abbrev}${Version}' gitlab-ee") == "ii 17.0.0-ee.0"
+    assert lab.said("git-01", "dpkg --verify gitlab-ee; dpkg --audit") == ""
+
+
+def test_apt_installs_a_published_version_and_the_running_one_changes_only_with_a_restart(lab: RunningLab) -> None:
+    lab.kind.repository.publish("17.0.1-ee.0")
+    lab.run("web-01", "touch /etc/gitlab/skip-auto-reconfigure")
+    output = lab.said(
+        "web-01",
+        "sudo apt-get update -q && sudo env DEBIAN_FRONTEND=noninteractive apt-get install -yq gitlab-ee=17.0.1-ee.0",
+    )
+    assert "Unpacking gitlab-ee (17.0.1-ee.0) over (17.0.0-ee.0)" in output
+    assert "Found /etc/gitlab/skip-auto-reconfigure" in output
+    assert '"17.0.0-ee.0"' in lab.said("web-01", "curl -s http://localhost/api/v4/version")
+    lab.run("web-01", "rm /etc/gitlab/skip-auto-reconfigure; gitlab-ctl reconfigure && gitlab-ctl restart")
+    assert '"17.0.1-ee.0"' in lab.said("web-01", "curl -s http://localhost/api/v4/version")
+
+
+def test_a_downgrade_needs_to_be_allowed(lab: RunningLab) -> None:
+    lab.kind.repository.publish("16.11.9-ee.0")
+    refused = lab.ssh("git-01", "sudo apt-get update -q; sudo apt-get install -yq gitlab-ee=16.11.9-ee.0 2>&1")
+    assert refused.exit_status == 100
+    assert "without --allow-downgrades" in str(refused.stdout)
+
+
+def test_users_reach_the_application_through_both_balancers_from_this_machine(lab: RunningLab) -> None:
+    for node in lab.record.layout.balancers:
+        address = lab.record.hosts[node].http
+        answers = {requests.get(f"{address.url}/api/v4/version", timeout=5).json()["host"] for _ in range(8)}
+        assert {"web-cny-01", "web-01"} <= answers
+
+
+def test_the_repository_is_signed_by_the_labs_key_alone(lab: RunningLab) -> None:
+    lab.run("gitaly-01", "mv /etc/apt/keyrings/gitlab_gitlab-ee.gpg /root/")
+    try:
+        refused = lab.kind.run("gitaly-01", "apt-get update -o APT::Update::Error-Mode=any")
+        assert refused.status == 100
+        assert "is not signed" in refused.output or "NO_PUBKEY" in refused.output
+    finally:
+        lab.run("gitaly-01", "mv /root/gitlab_gitlab-ee.gpg /etc/apt/keyrings/")
+
+
+def test_an_idle_host_with_the_application_takes_less_than_20_mb(lab: RunningLab) -> None:
+    parts = namespaces.find(lab.state.folder)
+    for host in lab.record.layout.hosts:
+        first = parts[host.name]
+        total = sum(_proportional_kib(each) for each in (first, *first.children(recursive=True)))
+        assert total < 20_000, f"{host.name} takes {total} KiB"
+
+
+def test_up_again_changes_nothing(lab: RunningLab) -> None:
+    before = {name: process.pid for name, process in namespaces.find(lab.state.folder).items()}
+    assert lab_command(lab.state.folder, "up").returncode == 0
+    assert {name: process.pid for name, process in namespaces.find(lab.state.folder).items()} == before
+
+
+def test_status_shows_installed_and_running_versions(lab: RunningLab) -> None:
+    shown = lab_command(lab.state.folder, "status", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert '"installed": "17.0.0-ee.0"' in shown.stdout
+
+
+def test_alerting_has_a_heartbeat(lab: RunningLab) -> None:
+    eventually(lambda: "Watchdog" in lab.alerts(), "the heartbeat in Alertmanager")
+
+
+def _proportional_kib(process: psutil.Process) -> int:
+    """The process's share of the memory that it uses: shared pages count in proportion."""
+    try:
+        text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
