@@ -8,6 +8,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from takeoff.triggers.settling import settle
+
 
 class AlertBakeTrigger(BaseTrigger):
     """Fires once: when the bake is over, or with what is wrong as soon as something is.
@@ -40,6 +42,7 @@ class AlertBakeTrigger(BaseTrigger):
         from takeoff.fleet.clock import SystemClock
         from takeoff.operators.credentials import awaited_http_access
 
+        await settle()
         seen = ""
         try:
             settings = alert_settings(load_environment(self.environment).environment)

@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from takeoff.triggers.settling import settle
+
 
 class NewPackageTrigger(BaseTrigger):
     """Fires once: with a word on what it found, or with nothing when the time is over; the task then looks itself.
@@ -42,6 +44,7 @@ class NewPackageTrigger(BaseTrigger):
         from takeoff.operators.awaited_credentials import AwaitedCredentials
         from takeoff.operators.log_progress import LogProgress
 
+        await settle()
         seen = ""
         try:
             loaded = load_environment(self.environment)

@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from takeoff.triggers.settling import settle
+
 
 class QaPipelineTrigger(BaseTrigger):
     """Fires once, when the pipeline moves no more or the time is over; the task then looks itself and judges.
@@ -38,6 +40,7 @@ class QaPipelineTrigger(BaseTrigger):
         from takeoff.operators.credentials import awaited_http_access
 
         clock = SystemClock()
+        await settle()
         try:
             settings = qa_settings(load_environment(self.environment).environment)
             access = await awaited_http_access(settings.connection, settings.url, "qa.connection")
