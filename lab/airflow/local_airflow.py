@@ -36,7 +36,7 @@ class LocalAirflow:
     Args:
         state_dir: folder for its database, logs, passwords and the records of its processes; made if missing.
         environments_dir: folder of the environment files, for which DAGs are made.
-        port: the API server's; by default the last start's if it is free, else any free one.
+        port: the API server's; by default the one of the last start, or any free one.
         connections: connection id → its fields (``conn_type``, ``host``, …), or its URI. ``airflow_api``, with which
             Takeoff reaches this Airflow itself, is always there.
         extra_env: further environment variables of all its processes.
@@ -82,7 +82,7 @@ class LocalAirflow:
 
     @property
     def env(self) -> dict[str, str]:
-        """The process environment to run `airflow` commands against it with."""
+        """The process environment to run `airflow` commands against it with; its port may be another before a start."""
         return airflow_environment(
             self._home, self.environments_dir, self._secrets, self._postgres.uri, self._connections, self._extra_env
         )
@@ -145,7 +145,7 @@ class LocalAirflow:
 
     def _choose_port(self) -> None:
         secrets = self._secrets
-        candidates = [self._wanted_port] if self._wanted_port else [secrets.port or free_ports(1)[0], *free_ports(1)]
+        candidates = [self._wanted_port] if self._wanted_port else [secrets.port, *free_ports(1)]
         for candidate in candidates:
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 from pydantic import BaseModel, Field
 
-from lab.state import write_file
+from lab.state import free_ports, write_file
 
 ADMIN = "admin"
 SERVICE = "takeoff"
@@ -26,7 +28,7 @@ class AirflowSecrets(BaseModel):
     """What must stay the same when Airflow is started again, so that sessions and links of the browser stay good.
 
     Attributes:
-        port: the API server's port in the last start; taken again if it is still free.
+        port: the API server's port; another one takes its place when a start finds it in use.
     """
 
     admin: Account = Field(default_factory=lambda: Account(name=ADMIN))
@@ -38,12 +40,14 @@ class AirflowSecrets(BaseModel):
 
     @classmethod
     def load(cls, file: Path) -> AirflowSecrets:
-        """Read them, or make new ones and write them."""
-        if file.exists():
-            return cls.model_validate_json(file.read_bytes())
-        made = cls()
-        made.save(file)
-        return made
+        """Read them, or make new ones and write them; of two who do so at once, both get the same."""
+        if not file.exists():
+            made = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+            cls(port=free_ports(1)[0]).save(made)
+            with suppress(FileExistsError):
+                os.link(made, file)
+            made.unlink()
+        return cls.model_validate_json(file.read_bytes())
 
     def save(self, file: Path) -> None:
         """Write them, readable by their owner only."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -136,6 +137,16 @@ def test_secrets_are_kept_for_the_next_start_and_readable_by_their_owner_only(ai
     again = LocalAirflow(airflow.state_dir, airflow.environments_dir, connections={})
     assert again.admin_password == password != again.service_account.password
     assert (airflow.state_dir / "airflow" / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+def test_two_who_look_at_a_new_airflow_at_once_see_the_same_secrets(reachable_folder: Path) -> None:
+    def look(_: int) -> tuple[str, str]:
+        local = LocalAirflow(reachable_folder, reachable_folder, connections={})
+        return local.admin_password, local.base_url
+
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(look, range(64)))) == 1
+    assert [file.name for file in (reachable_folder / "airflow").iterdir()] == ["secrets.json"]
 
 
 DAG_THAT_WORKS_AND_WAITS = """
