@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from takeoff.core.candidates import Candidate, Holdings
+from takeoff.core.counting import counted
 from takeoff.core.errors import SourceUnavailable, SourceUntrusted
 
 
@@ -93,13 +94,17 @@ async def ask_in_order(sources: Sequence[Source]) -> Asked:
         try:
             holdings = await source.ask()
         except SourceUnavailable as error:
-            outcomes.append(SourceOutcome(source.name, SourceState.UNAVAILABLE, str(error)))
+            outcomes.append(SourceOutcome(source.name, SourceState.UNAVAILABLE, _reason(error)))
         except SourceUntrusted as error:
-            outcomes.append(SourceOutcome(source.name, SourceState.UNTRUSTED, str(error)))
+            outcomes.append(SourceOutcome(source.name, SourceState.UNTRUSTED, _reason(error)))
         else:
             versions = len({one.version for one in holdings.candidates})
-            outcomes.append(SourceOutcome(source.name, SourceState.ANSWERED, f"{versions} versions"))
+            outcomes.append(SourceOutcome(source.name, SourceState.ANSWERED, counted(versions, "version")))
             answered = Asked((), source, holdings)
     if answered is None:
         return Asked(tuple(outcomes))
     return Asked(tuple(outcomes), answered.source, answered.holdings)
+
+
+def _reason(error: SourceUnavailable | SourceUntrusted) -> str:
+    return str(error).removeprefix(f"{error.source}: ")

@@ -126,12 +126,12 @@ class PackageReport(Stored):
         """
         for line in self.sources:
             if line.state == "untrusted":
-                raise SourceUntrusted(f"packages of {self.environment}", line.message)
+                raise SourceUntrusted(f"packages of {self.environment}", f"{line.name}: {line.message}")
         silent = [
             name for name in dict.fromkeys(line.distribution for line in self.sources) if not self._answered(name)
         ]
         if silent:
-            why = "; ".join(line.message for line in self.sources if line.distribution in silent)
+            why = "; ".join(f"{line.name}: {line.message}" for line in self.sources if line.distribution in silent)
             what = f"no source for {', '.join(silent)} answers" if all(silent) else "no source answers"
             raise SourceUnavailable(f"packages of {self.environment}", f"{what} ({why})")
 
