@@ -20,6 +20,7 @@ GITLAB_FREEZE = "gitlab_freeze"
 BACKGROUND_MIGRATIONS = "background_migrations"
 POST_DEPLOY_PENDING = "post_deploy_pending"
 LEFT_BEHIND = "left_behind"
+QA = "qa"
 ALERTS = "alerts"
 HOSTS = "hosts"
 
@@ -38,6 +39,7 @@ SKIPPABLE = (
     BACKGROUND_MIGRATIONS,
     POST_DEPLOY_PENDING,
     LEFT_BEHIND,
+    QA,
     ALERTS,
     HOSTS,
 )

@@ -11,7 +11,7 @@ from takeoff.core import gates
 from takeoff.core.counting import counted
 from takeoff.core.errors import CheckFailed, HostError, SourceUnavailable, SourceUntrusted, VersionError
 from takeoff.core.freeze import freezes_at, gitlab_freezes_at
-from takeoff.core.gates import WAITING, Finding, blockers, check_skips, refuse, with_skips
+from takeoff.core.gates import WAITING, Finding, Weight, blockers, check_skips, refuse, with_skips
 from takeoff.core.operation import Stored
 from takeoff.core.preflight_report import HostsReport
 from takeoff.core.record import Record
@@ -23,6 +23,7 @@ from takeoff.engine.background_migrations import background_migration_findings
 from takeoff.engine.credentials import endpoint_access
 from takeoff.engine.opening import DeployRequest, operation_of_run
 from takeoff.engine.packages import find_version
+from takeoff.engine.qa import qa_project
 from takeoff.engine.session import Session
 from takeoff.fleet.host_preflight import look_at_hosts
 
@@ -96,23 +97,21 @@ async def preflight(session: Session, request: DeployRequest) -> Preflight:
     record = await session.journal.read()
     found = await find_version(session, request.version)
     version = found.version.text
-    # Looked at again by a retry, the run's own lease is nothing that stands in its way.
-    own = operation_of_run(record, request.run)
-    mine = own is not None and own.outcome is None
-    judged = [
-        finding
-        for finding in record_findings(record, session.environment, version, session.clock.now())
-        if not (mine and finding.gate == gates.LEASE)
-    ]
-    looked, *others = await asyncio.gather(
-        _hosts(session, version, record),
+    judged = record_findings(record, session.environment, version, session.clock.now())
+    outside = asyncio.gather(
         _looked(gates.UPGRADE_PATH, lambda: _upgrade_path(session, record, found.version)),
         _looked(gates.FREEZE, lambda: _freezes(session)),
         _looked(gates.GITLAB_FREEZE, lambda: _gitlab_freezes(session)),
         _looked(gates.BACKGROUND_MIGRATIONS, lambda: background_migration_findings(session)),
+        _looked(gates.QA, lambda: _qa(session)),
         _looked(gates.ALERTS, lambda: _alerts(session)),
     )
+    looked, others = await asyncio.gather(_hosts(session, version, record), outside)
     findings = [*judged, *(finding for several in others for finding in several), *looked.findings]
+    own = operation_of_run(record, request.run)
+    if own is not None and own.outcome is None:
+        # Its gates were passed when it opened; its own lease, and hosts that it has out, must not stop its retry.
+        findings = [finding.model_copy(update={"weight": Weight.TOLD}) for finding in findings]
     return Preflight(
         environment=session.environment.name,
         version=version,
@@ -157,6 +156,14 @@ async def _gitlab_freezes(session: Session) -> tuple[Finding, ...]:
     periods = await asyncio.to_thread(project.freeze_periods)
     found = gitlab_freezes_at(session.clock.now(), periods, f"GitLab at {access.base_url}")
     return tuple(freeze_findings(found, gates.GITLAB_FREEZE))
+
+
+async def _qa(session: Session) -> tuple[Finding, ...]:
+    if session.environment.qa is not None:
+        # Whether its pipelines can be seen: a deploy that cannot be judged in the end must not begin.
+        project = qa_project(session.environment, session.credentials)
+        await asyncio.to_thread(project.newest_pipeline, session.environment.qa.ref)
+    return ()
 
 
 async def _alerts(session: Session) -> tuple[Finding, ...]:
