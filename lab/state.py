@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import tempfile
 import time
@@ -17,6 +18,9 @@ from pydantic import BaseModel, Field
 from lab.layout import Layout
 
 RECORD = "lab.json"
+
+PORTS = range(20_000, 32_000)
+"""Where labs listen."""
 
 
 class LabError(Exception):
@@ -161,15 +165,25 @@ def read_fault(state: LabState, name: str) -> str:
 
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """Ask the kernel for ports that nobody listens on; all are held until the last is known, so they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((address, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Find ports that nobody listens on.
+
+    They are below those that kernels hand out for outgoing connections, so that a port stays free while its server is
+    down; they are drawn at random, so that labs that start at the same time do not meet.
+
+    Raises:
+        LabError: the machine has not so many.
+    """
+    found: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise LabError(f"this machine has only {len(found)} free ports between {PORTS[0]} and {PORTS[-1]}, not {count}")
 
 
 def process_record(name: str, pid: int) -> ProcessRecord:

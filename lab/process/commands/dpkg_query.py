@@ -16,6 +16,7 @@ def main(arguments: list[str]) -> int:
     form, names, action = DEFAULT_FORMAT, [], "-W"
     rest = iter(arguments)
     for argument in rest:
+        argument = "-f" + argument[3:] if argument.startswith("-Wf") else argument  # joined, as in `-Wf '${Version}'`
         if argument in ("-f", "--showformat"):
             form = next(rest, "")
         elif argument.startswith(("-f=", "--showformat=")):

@@ -24,7 +24,7 @@ class Application:
         self.version, self.release, self.column = package["version"], package["release"], package["column"]
         self.revision = settings.revision()
         self.host = self.configuration.get("lab.host", "")
-        self.failed = self.jobs_done = self.jobs_failed = 0
+        self.failed = self.under_way = self.jobs_done = self.jobs_failed = 0
         self.pool = database.Pool(
             3,
             self.configuration.get("gitlab_rails.db_host", "127.0.0.1"),
@@ -46,6 +46,13 @@ class Application:
             return 404, {"error": "404 Not Found"}, JSON
         if settings.fault("requests") is not None:
             return 500, {"message": "500 Internal Server Error"}, JSON
+        self.under_way += 1
+        try:
+            return self._answer_user(request)
+        finally:
+            self.under_way -= 1
+
+    def _answer_user(self, request):
         if "sleep" in request.query:
             time.sleep(min(float(request.query["sleep"]), 60))
         if request.path == "/api/v4/version":
@@ -95,8 +102,9 @@ class Application:
     def _metrics(self):
         return (
             'gitlab_version_info{version="%s"} 1\nprocess_start_time_seconds %.3f\nhttp_requests_failed_total %d\n'
+            "http_requests_under_way %d\n"
             "sidekiq_jobs_done_total %d\nsidekiq_jobs_failed_total %d\n"
-            % (self.version, self.started, self.failed, self.jobs_done, self.jobs_failed)
+            % (self.version, self.started, self.failed, self.under_way, self.jobs_done, self.jobs_failed)
         )
 
     def _list(self):
