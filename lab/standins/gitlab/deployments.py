@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,8 @@ class Deployments:
             ("POST", "/deployments", self._create),
             ("GET", one, lambda request: Response(200, self._found(request))),
             ("PUT", one, self._update),
+            # A deployment names a commit of the project; here every name is one.
+            ("GET", "/repository/commits/(?P<ref>[^/]+)", _commit),
         ]
 
     def _list(self, request: Request) -> Response:
@@ -80,3 +83,9 @@ class Deployments:
         if deployment is None:
             raise missing()
         return deployment
+
+
+def _commit(request: Request) -> Response:
+    """https://docs.gitlab.com/api/commits/#get-a-single-commit."""
+    sha = hashlib.sha1(request.match["ref"].encode(), usedforsecurity=False).hexdigest()
+    return Response(200, {"id": sha, "short_id": sha[:8], "title": "Smoke tests", "created_at": now()})

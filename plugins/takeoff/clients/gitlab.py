@@ -138,13 +138,14 @@ class GitlabProject:
             found = self._project.freezeperiods.list(iterator=True)
             return tuple(FreezePeriod(one.freeze_start, one.freeze_end, one.cron_timezone) for one in found)
 
-    def newest_commit(self, ref: str = "HEAD") -> str:
-        """Name the newest commit of a branch or tag, by its SHA.
+    def commit(self, ref: str) -> str:
+        """Name the commit of a branch, a tag or a shortened SHA, by its full SHA.
 
         Raises:
+            NotThere: the project has none of that name.
             SourceUnavailable, SourceUntrusted, ConfigError: as for :meth:`pipeline`.
         """
-        with self._told(f"look at {ref}"):
+        with self._told(f"look at commit {ref}"):
             return str(self._project.commits.get(ref).id)
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
 from takeoff.clients.gitlab import GitlabProject
@@ -35,8 +36,15 @@ def _track(environment: Environment, credentials: Credentials, operation: Operat
         access = endpoint_access(credentials, settings, "tracking.gitlab")
         project = GitlabProject(access.base_url, settings.project, access.token, access.session)
         # GitLab wants a commit of the project; the version itself stands as the deployment's ref.
-        number = project.record_deployment(name, ref=operation.version, sha=project.newest_commit(), status=status)
+        sha = project.commit(_commit_of(operation.version) or "HEAD")
+        number = project.record_deployment(name, ref=operation.version, sha=sha, status=status)
     except TakeoffError as error:
         log.warning("The deploy was not recorded in GitLab, it goes on: %s", error)
     else:
         log.info("Deployment %d of %s in GitLab is %s", number, name, status)
+
+
+def _commit_of(version: str) -> str:
+    """Find the commit that an auto-deploy was built from in its version; empty for other kinds."""
+    built = re.fullmatch(r"[0-9.]+[-+]([0-9a-f]{7,40})\.[0-9a-f]{7,40}", version)
+    return built[1] if built else ""
