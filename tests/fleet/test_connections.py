@@ -100,7 +100,7 @@ async def test_a_connection_that_breaks_under_a_command_is_told_and_the_command_
     host = servers.hosts["web-01"]
     running = asyncio.create_task(transport_to().run("web-01", f"echo ran >>{tmp_path}/count; sleep 30"))
     async with asyncio.timeout(10):
-        while not (tmp_path / "count").exists():  # noqa: ASYNC110 - a file of another process
+        while not (tmp_path / "count").exists():
             await asyncio.sleep(0.02)
     host.cut()
 
@@ -125,9 +125,9 @@ async def test_a_host_that_falls_silent_is_noticed_by_missing_signs_of_life(
     transport = transport_to(keepalive="0.2s")
     running = asyncio.create_task(transport.run("web-02", "sleep 30"))
     async with asyncio.timeout(10):
-        while not servers.hosts["web-02"].connections:  # noqa: ASYNC110 - the server's doing
+        while not servers.hosts["web-02"].connections:
             await asyncio.sleep(0.02)
-        while not servers.hosts["web-02"].most_commands:  # noqa: ASYNC110
+        while not servers.hosts["web-02"].most_commands:
             await asyncio.sleep(0.02)
         for connection in servers.hosts["web-02"].connections:
             connection._transport.pause_reading()  # type: ignore[union-attr]  # a server that is frozen

@@ -37,7 +37,7 @@ async def run(
 async def holds(condition: Callable[[], object]) -> None:
     """Wait until something outside this process is so."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - nothing here could set an event
+        while not condition():
             await asyncio.sleep(0.02)
 
 
