@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -70,9 +71,14 @@ class Scene:
         if lab.returncode != 0:
             raise LabError(lab.stderr.strip() or lab.stdout.strip())
         with ThreadPoolExecutor() as pool:
-            airflow, adopted = pool.submit(self.airflow.start), pool.submit(self.takeoff, "adopt", ENVIRONMENT)
+            airflow, adopted = pool.submit(self.airflow.start), pool.submit(self._adopt)
             airflow.result()
             adopted.result()
+
+    def _adopt(self) -> None:
+        status = json.loads(self.takeoff("status", ENVIRONMENT, "--json"))
+        if not status["deployed"]:
+            self.takeoff("adopt", ENVIRONMENT)
 
     def publish(self, version: str) -> None:
         """Build a version of the package and put it into the repository."""
