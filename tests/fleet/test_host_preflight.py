@@ -130,3 +130,7 @@ def test_rule_6_a_silent_balancer_blocks() -> None:
 def test_rule_2_a_role_that_stands_at_its_floor_blocks() -> None:
     (blocker,) = look(fleet_of(3, floor="100%")).blockers
     assert blocker.message == "role web: 3 of 3 hosts serve and the floor is 3, so none may leave"
+
+
+def test_a_role_at_its_floor_blocks_nothing_when_no_host_has_to_leave() -> None:
+    assert look(fleet_of(3, floor="100%"), version=OLD).blockers == ()

@@ -52,12 +52,13 @@ async def look_at_hosts(
         asyncio.gather(*(one(host) for host in environment.fleet)), _balancers(fleet)
     )
     answered = [facts for facts, _ in looked if facts is not None]
+    staying = {*left_behind, *(facts.host for facts in answered if version and facts.version == version)}
     return HostsReport(
         findings=(
             *(finding for _, findings in looked for finding in findings),
             *balancers,
             *_servers(standing, left_behind),
-            *_floors(fleet, standing),
+            *_floors(fleet, standing, staying),
         ),
         looked_at=tuple(facts.host for facts in answered),
         installed={facts.host: facts.version for facts in answered if facts.version},
@@ -105,12 +106,13 @@ def _servers(standing: Mapping[str, HostStanding], left_behind: Collection[str])
                 yield Finding(gate=HOSTS, host=host, message=said, lifts="bring it back to ready, or put it to maint")
 
 
-def _floors(fleet: Fleet, standing: Mapping[str, HostStanding]) -> Iterator[Finding]:
+def _floors(fleet: Fleet, standing: Mapping[str, HostStanding], staying: Collection[str]) -> Iterator[Finding]:
+    """Tell of roles in which a host has to leave and none may; ``staying`` are the hosts that do not have to."""
     for role in fleet.environment.role_names:
         hosts = [member.host.name for member in fleet.environment.members(role=role)]
         serving = sum(1 for host in hosts if host not in standing or standing[host].serving)
         floor = floor_count(fleet.environment.floor_for(role), len(hosts))
-        if serving <= floor:
+        if serving <= floor and not set(hosts) <= set(staying):
             told = f"role {role}: {serving} of {len(hosts)} hosts serve and the floor is {floor}, so none may leave"
             lifts = f"bring hosts back, or lower roles.{role}.floor in the environment file"
             yield Finding(gate=HOSTS, message=told, lifts=lifts)
