@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from takeoff.core.why import Why
     from takeoff.engine.session import Session
 
+TASK_TEXT = 200
+"""Characters of a task's text that `status` shows."""
+
 WATCH_EVERY_S = 2.0
 """Seconds between two looks at the journal."""
 
@@ -114,7 +117,7 @@ def _show_operation(operation: OperationStatus) -> None:
     if operation.outcome is None:
         for task in operation.tasks:
             took = f" in {task.seconds:.0f} s" if task.seconds else ""
-            told = f": {task.text}" if task.text else ""
+            told = f": {_short(task.text)}" if task.text else ""
             say(f"  {task.state:<8} {task.task}{took}{told}")
 
 
@@ -125,6 +128,11 @@ def _show_why(found: Why) -> None:
     show_findings(tuple(finding for finding in found.findings if finding.sentence() != found.answer))
     for sentence in found.packages:
         say(f"  · {sentence}")
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= TASK_TEXT else f"{line[:TASK_TEXT]}… (all of it: takeoff why)"
 
 
 def _time(moment: datetime | None) -> str:
