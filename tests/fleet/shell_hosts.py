@@ -18,6 +18,8 @@ class ShellHosts:
 
     Attributes:
         down: hosts that give no answer.
+        calls: host and verb of every call so far.
+        path: where the hosts' shells look for programs.
         lose_answers: how many of the next calls run, but their answers are lost on the way.
     """
 
@@ -26,6 +28,7 @@ class ShellHosts:
         self.down: set[str] = set()
         self.lose_answers = 0
         self.calls: list[tuple[str, str]] = []
+        self.path = os.environ["PATH"]
         program = shutil.which(shell)
         assert program, f"{shell} is needed"
         # The script's own `sh` must be the same shell.
@@ -54,7 +57,7 @@ class ShellHosts:
         root = self.root(host)
         root.mkdir(parents=True, exist_ok=True)
         text = script.encode()
-        environment = {"PATH": f"{root}/bin:{self._bin}:{os.environ['PATH']}", "TAKEOFF_HOST_ROOT": str(root)}
+        environment = {"PATH": f"{root}/bin:{self._bin}:{self.path}", "TAKEOFF_HOST_ROOT": str(root)}
         process = await asyncio.create_subprocess_exec(
             self._bin / "sh",
             "-c",

@@ -5,25 +5,13 @@ say() { # SOCKET COMMAND: the runtime socket's answer; by its bare name, as a so
         fail 69 "there is no socket $1: is HAProxy running, with 'stats socket $1 level admin' in its configuration?"
     if command -v socat >/dev/null; then
         printf '%s\n' "$2" | socat -t 15 - "UNIX-CONNECT:./${1##*/}"
-    elif command -v perl >/dev/null; then
+    else # perl-base is essential in Debian
         # shellcheck disable=SC2016
         perl -MIO::Socket::UNIX -e '
             my $socket = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
             print $socket "$ARGV[1]\n"; $socket->flush; shutdown($socket, 1); print while <$socket>;
         ' "./${1##*/}" "$2"
-    elif command -v python3 >/dev/null; then
-        python3 -c '
-import socket, sys
-with socket.socket(socket.AF_UNIX) as peer:
-    peer.connect(sys.argv[1])
-    peer.sendall(sys.argv[2].encode() + b"\n")
-    peer.shutdown(socket.SHUT_WR)
-    while piece := peer.recv(65536):
-        sys.stdout.buffer.write(piece)
-' "./${1##*/}" "$2"
-    else
-        fail 69 "none of socat, perl and python3 is there to talk to HAProxy: install socat"
-    fi || fail 69 "HAProxy does not answer on its socket $1"
+    fi || fail 69 "HAProxy does not answer on its socket $1: is it running? (Asked by socat, or perl without it.)"
 }
 
 balancer_show() { # SOCKET COMMAND: only commands that look
@@ -42,7 +30,6 @@ balancer_set() { # EPOCH AUTHORITIES SOCKET BACKEND SERVER STATE: epoch check an
         case $word in '' | *[!A-Za-z0-9._:-]*) fail 64 "takeoff: '$word' is no name of a backend or server" ;; esac
     done
     case $6 in ready | drain | maint) ;; *) fail 64 "takeoff: '$6' is none of ready, drain and maint" ;; esac
-    make_state
     check_fence "$1" "$2"
     said=$(say "$3" "set server $4/$5 state $6") || exit
     echo "takeoff1 "

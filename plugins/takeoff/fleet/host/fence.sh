@@ -12,9 +12,14 @@ read_fence() {
     return 0
 }
 
-check_fence() { # EPOCH AUTHORITIES [POINT_OF_NO_RETURN]: refuse the superseded, remember the newest; keeps the lock
+check_driver() { # EPOCH AUTHORITIES
     number "$1"
     case $2 in '' | ,* | *[!A-Za-z0-9,-]*) fail 64 "takeoff: '$2' is no list of authorities" ;; esac
+}
+
+check_fence() { # EPOCH AUTHORITIES [POINT_OF_NO_RETURN]: refuse the superseded, remember the newest; keeps the lock
+    check_driver "$1" "$2"
+    make_state
     lock "$state/fence.lock"
     read_fence
     case ,$2, in
@@ -37,7 +42,6 @@ check_fence() { # EPOCH AUTHORITIES [POINT_OF_NO_RETURN]: refuse the superseded,
 }
 
 fence() { # EPOCH AUTHORITIES POINT_OF_NO_RETURN
-    make_state
     check_fence "$1" "$2" "$3"
     echo "takeoff1 epoch=$fence_epoch authority=$fence_authority point_of_no_return=$fence_no_return"
 }

@@ -95,6 +95,7 @@ job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...
     choose_job "$3" "$4" "$5"
     number "$6"
     number "$7"
+    check_driver "$1" "$2"
     make_state
     take_payload
     check_fence "$1" "$2" # from here to the start under the fence's lock: an announcement comes before it or after
