@@ -73,6 +73,8 @@ class HostRollout:
         else:
             await self._change()
         self._at("done")
+        if self.before.version == self.version:
+            return f"the change to {self.version} that an earlier try had begun was finished"
         return f"{self.before.version or 'nothing'} → {self.version}"
 
     async def _change(self) -> None:

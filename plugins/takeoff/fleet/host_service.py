@@ -80,7 +80,7 @@ class HostService:
             CheckFailed: sessions are open again.
             BalancerSilent: a balancer gives no answer.
         """
-        if open_sessions := sum(status.open for _, status in await self._out()):
+        if open_sessions := sum(status.open for _, status in await self._out(max_age_s=0.0)):
             raise CheckFailed(
                 f"{self._host}: {open_sessions} sessions came while it was drained; nothing was unpacked: look who "
                 "sends them, and try again"

@@ -103,7 +103,7 @@ class _Rollout:
         self.stopped: TakeoffError | None = None
 
     def report(self) -> RolloutReport:
-        reason = f"the rollout had stopped: {type(self.stopped).__name__}" if self.stopped else "not begun yet"
+        reason = f"not begun, because {_why(self.stopped)}"
         return RolloutReport(
             hosts=tuple(
                 self.outcomes.get(host) or HostOutcome(host=host, result=Result.NOT_REACHED, reason=reason)
@@ -237,10 +237,10 @@ class _Rollout:
     def _budget_spent(self) -> BudgetSpent:
         report = self.report()
         bad = report.of(Result.FAILED, Result.UNREACHABLE)
-        told = "; ".join(f"{one.host} at {one.step}: {one.reason}" for one in bad)
+        told = "\n".join(f"{one.host} at {one.step}: {one.reason}" for one in bad)
         return BudgetSpent(
-            f"role {self.role}: {self._spent()}, so the rollout stopped ({report.summary}): {told} — repair them and "
-            "try the task again: only what is not done will be done"
+            f"role {self.role}: {self._spent()}, so the rollout stopped ({report.summary}); repair and try the task "
+            f"again, only what is not done will be done:\n{told}"
         )
 
     def _floor_reached(self, serving: frozenset[str]) -> FloorReached:
@@ -250,3 +250,18 @@ class _Rollout:
             f"so none of {', '.join(self.waiting)} may leave; not serving: {missing} — repair one and try again, or "
             f"lower roles.{self.role}.floor in the environment file"
         )
+
+
+def _why(stopped: TakeoffError | None) -> str:
+    """Say for a host that was not reached what stopped the rollout; the error itself tells the rest."""
+    match stopped:
+        case BudgetSpent():
+            return "a failure budget was spent"
+        case FloorReached():
+            return "the floor was reached"
+        case BalancerSilent():
+            return f"load balancer {stopped.host} gave no answer"
+        case None:
+            return "the rollout did not come so far"
+        case _:
+            return f"the rollout was stopped: {stopped}"
