@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from takeoff.core.cron import CronText, TimezoneName
 from takeoff.core.strict_model import Duration, StrictModel, parse_duration
 
 
@@ -70,11 +71,11 @@ class FreezeWindow(StrictModel):
     """Begin, with its offset from UTC."""
     ends: datetime | None = Field(default=None, alias="until")
     """End, with its offset from UTC."""
-    cron: str | None = None
+    cron: CronText | None = None
     """When a recurring window begins, as a cron expression in `timezone`."""
     duration: Duration | None = None
     """How long a recurring window lasts."""
-    timezone: str = "UTC"
+    timezone: TimezoneName = "UTC"
 
     @model_validator(mode="after")
     def _one_form(self) -> FreezeWindow:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from takeoff.core.balancer_settings import LoadBalancer, ServerName
 from takeoff.core.check_settings import AlertSettings, Gates, QaSettings, StageChecks
+from takeoff.core.cron import CronText
 from takeoff.core.hosts import Host, HostList, Inventory, SingleHost, duplicates
 from takeoff.core.package_settings import AptCacheSource, PackageSettings
 from takeoff.core.people_settings import Approval, ChatRights, Notifications, Tracking
@@ -115,7 +116,7 @@ class Environment(StrictModel):
     """Name of the environment; DAGs are called `deploy_<name>` and so on. The file is called the same."""
     description: str = ""
     package: PackageSettings
-    schedule: str | None = "0 * * * *"
+    schedule: CronText | None = "0 * * * *"
     """When to look for a new package, as a cron expression in UTC; `null`: only when the asset rings."""
     ssh: SshSettings
     state_dir: str = Field(default="/var/lib/takeoff", pattern=r"^/[\w./-]+$")

@@ -51,7 +51,21 @@ class TaskStatus(Stored):
 
 
 class OperationStatus(Stored):
-    """An operation and its tasks in order."""
+    """An operation and its tasks in order.
+
+    Attributes:
+        id: ``<environment>-<n>``.
+        kind: what it does.
+        version: where it leads.
+        requested_by: who asked for it.
+        reason: why, in their words; empty for automatic ones.
+        opened_at: when it took the lease.
+        driver: the process that drives it, or drove it last.
+        run_url: where to look at its Airflow run; empty for the command line.
+        outcome: how it ended; ``None`` while it is open.
+        closed_at: when it ended.
+        tasks: in order; those that have not begun are listed too.
+    """
 
     id: str
     kind: OperationKind
@@ -72,6 +86,7 @@ class EnvironmentStatus(Stored):
     Attributes:
         schema_version: of this form; keys are only ever added within one.
         environment: its name.
+        package: name of the package.
         looked_at: when.
         deployed: the version that the whole fleet ran last; empty before ``takeoff adopt``.
         operation: the open one, or the last.
