@@ -48,26 +48,29 @@ class ShellHosts:
         boot_id.parent.mkdir(parents=True, exist_ok=True)
         boot_id.write_text(f"{os.urandom(8).hex()}\n")
 
+    def command(self, script: bytes, arguments: Sequence[str]) -> list[str]:
+        """The command line that a script is given to, on standard input, before its own input."""
+        return [str(self._bin / "sh"), "-c", f'eval "$(head -c {len(script)})"', "takeoff", *arguments]
+
+    def variables(self, host: str) -> dict[str, str]:
+        """The environment of a host's commands."""
+        root = self.root(host)
+        return {"PATH": f"{root}/bin:{self._bin}:{self.path}", "TAKEOFF_HOST_ROOT": str(root)}
+
     async def run(
         self, host: str, script: str, arguments: Sequence[str] = (), *, stdin: bytes = b"", timeout_s: float = 60.0
     ) -> Completed:
         self.calls.append((host, arguments[0] if arguments else ""))
         if host in self.down:
             raise HostUnreachable(host, "is down")
-        root = self.root(host)
-        root.mkdir(parents=True, exist_ok=True)
+        self.root(host).mkdir(parents=True, exist_ok=True)
         text = script.encode()
-        environment = {"PATH": f"{root}/bin:{self._bin}:{self.path}", "TAKEOFF_HOST_ROOT": str(root)}
         process = await asyncio.create_subprocess_exec(
-            self._bin / "sh",
-            "-c",
-            f'eval "$(head -c {len(text)})"',
-            "takeoff",
-            *arguments,
+            *self.command(text, arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=environment,
+            env=self.variables(host),
             start_new_session=True,
         )
         try:

@@ -29,6 +29,9 @@ PATIENCE_S = 300.0
 KILL_GRACE_S = 10
 """Seconds that a stopped job has between TERM and KILL."""
 
+STOP_LIMIT_S = 120.0
+"""Seconds after which a job that was stopped and still lives, as one that waits for a dead disk does, is given up."""
+
 _TAIL_BYTES = 2 * TAIL_LIMIT
 
 
@@ -100,10 +103,12 @@ class HostJobs:
         deadline = self._clock.monotonic() + timeout_s
         log = _Log(output)
         ensure = (*lease_arguments(lease), *job, str(attempt or 0), _wait(timeout_s), *arguments)
-        answer = await self._call(host, FIRST_CONTACT_S, "job-ensure", *ensure, stdin=script.encode())
-        number, attached = answer.number("attempt"), answer.fields.get("fresh") != "1"
+        answer, asked = await self._ask(host, FIRST_CONTACT_S, "job-ensure", *ensure, stdin=script.encode())
+        number = answer.number("attempt")
+        # If an answer was lost on the way, what it would have told is this driver's own work.
+        ours = answer.fields.get("fresh") == "1" or (asked > 1 and answer.number("epoch") == lease.epoch)
         at = (*job, str(number))
-        if attached and answer.fields["state"] == "done" and answer.fields.get("rc") == "0":
+        if not ours and answer.fields["state"] == "done" and answer.fields.get("rc") == "0":
             size = answer.number("size")
             answer = await self._call(host, PATIENCE_S, "job-read", *at, str(max(0, size - _TAIL_BYTES)), "0")
             return JobResult(0, _Log(None).take(answer.data, last=True), number, attached=True, already_done=True)
@@ -111,13 +116,16 @@ class HostJobs:
         while not _ended(answer):
             log.take(answer.data)
             left = deadline - self._clock.monotonic()
+            if left < -STOP_LIMIT_S:
+                advice = f"it was not done in {timeout_s:.0f} s and cannot be stopped: look at the host's processes"
+                raise CommandFailed(host, describe, -9, log.take(b"", last=True), advice)
             if left <= 0 and not stopped:
                 stopped = True
                 await self._call(host, PATIENCE_S, "job-kill", *lease_arguments(lease), *at, str(KILL_GRACE_S))
             answer = await self._call(host, PATIENCE_S, "job-read", *at, answer.fields["next"], _wait(left))
         tail = log.take(answer.data, last=True)
         if answer.fields["state"] == "done" and answer.fields["rc"] == "0":
-            return JobResult(0, tail, number, attached=attached, already_done=False)
+            return JobResult(0, tail, number, attached=not ours, already_done=False)
         failure = self._failure(answer, host, job, describe, tail, timeout_s)
         with suppress(
             HostUnreachable
@@ -145,12 +153,20 @@ class HostJobs:
                     f"look how far it came ({where}) before it is tried again",
                 )
 
-    async def _call(self, host: str, patience_s: float, verb: str, *arguments: str, stdin: bytes = b"") -> Answer:
-        """Call a verb, again and again for a while if the host gives no answer."""
+    async def _call(self, host: str, patience_s: float, verb: str, *arguments: str) -> Answer:
+        return (await self._ask(host, patience_s, verb, *arguments))[0]
+
+    async def _ask(
+        self, host: str, patience_s: float, verb: str, *arguments: str, stdin: bytes = b""
+    ) -> tuple[Answer, int]:
+        """Call a verb, again and again for a while if the host gives no answer; say how often it was called."""
         give_up, pause = self._clock.monotonic() + patience_s, 1.0
+        times = 0
         while True:
+            times += 1
             try:
-                return await self._script.call(host, verb, *arguments, stdin=stdin, timeout_s=LONG_POLL_S + 40.0)
+                answer = await self._script.call(host, verb, *arguments, stdin=stdin, timeout_s=LONG_POLL_S + 40.0)
+                return answer, times
             except HostUnreachable:
                 if self._clock.monotonic() + pause > give_up:
                     raise

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What Takeoff does on a host: the files of this folder, one after the other. The text travels over SSH with each call and nothing of it stays; POSIX sh, run by dash
-# and bash. It needs coreutils (8.24 or newer), util-linux (flock, setsid), grep, sed and find: all essential in Debian.
+# What Takeoff does on a host: the files of this folder, one after the other. The text travels over SSH with each call
+# and nothing of it stays; POSIX sh, run by dash and bash. It needs coreutils (8.24 or newer), util-linux (flock,
+# setsid), grep, sed and find: all essential in Debian.
 #
 #   VERB STATE_DIR ENVIRONMENT PAYLOAD_BYTES [ARGUMENT...] <payload
 #
@@ -10,7 +11,7 @@
 #
 # State, below STATE_DIR/ENVIRONMENT (all of it below TAKEOFF_HOST_ROOT, which only the process lab sets):
 #   fence                              highest epoch, authority's id, newest point of no return
-#   jobs/OPERATION/HOST/STEP/ATTEMPT/  script log boot pid started rc ended killed reported
+#   jobs/OPERATION/HOST/STEP/ATTEMPT/  script log boot epoch pid started rc ended killed reported
 #   journal, copy                      the environment's journal, or another host's copy of it
 # shellcheck disable=SC2015  # in `A && B || fail` both failures shall fail
 set -u

@@ -62,7 +62,7 @@ answer_job() { # OFFSET WAIT FRESH: waits for news; at most 256 KiB of log
     [ "$count" -ge 0 ] || count=0
     [ "$count" -le 262144 ] || count=262144
     echo "takeoff1 state=$job_state rc=$rc rebooted=$rebooted fresh=$3 attempt=${attempt##*/} next=$(($1 + count))" \
-        "size=$size folder=${attempt#"$root"}"
+        "size=$size epoch=$(cat "$attempt/epoch") folder=${attempt#"$root"}"
     [ "$count" -eq 0 ] || tail -c "+$(($1 + 1))" "$attempt/log" | head -c "$count"
 }
 
@@ -116,7 +116,8 @@ job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...
     if [ "$again" = 1 ]; then
         attempt=$job/$((newest + 1))
         mkdir -p "$job" && rm -rf "$job/.new" && mkdir "$job/.new" && mv "$payload" "$job/.new/script" &&
-            : >"$job/.new/log" && echo "$boot" >"$job/.new/boot" && date +%s >"$job/.new/started" ||
+            : >"$job/.new/log" && echo "$boot" >"$job/.new/boot" && echo "$1" >"$job/.new/epoch" &&
+            date +%s >"$job/.new/started" ||
             fail 73 "takeoff: cannot write to $shown: is the disk full?"
         exec 8>"$job/.new/run.lock"
         flock 8
