@@ -193,3 +193,18 @@ def test_an_operation_without_sums_installs_nothing(environment: Environment, op
 def test_only_gitlab_has_a_skip_file(environment: Environment, package: str, expected: bool) -> None:
     other = environment.model_copy(update={"package": environment.package.model_copy(update={"name": package})})
     assert bool(skip_file_of(other)) is expected
+
+
+def test_rule_3_a_download_on_a_host_whose_dpkg_was_interrupted_repairs_it_without_a_reconfigure(
+    host: DebianRoot, repository: Repository, environment: Environment, operation_to: OperationTo, installed: str
+) -> None:
+    (host.folder / "fail-postinst").touch()
+    host.run(install_package(environment, operation_to(NEW, installed), WEB))
+    assert host.installed == f"iF {NEW}"
+    (host.folder / "fail-postinst").unlink()
+    newest = repository.publish("17.3.0-ee.0")
+    done = host.run(download_package(environment, operation_to("17.3.0-ee.0", newest)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert host.installed == f"ii {NEW}"
+    assert not host.skip_file.exists()
+    assert not host.reconfigured

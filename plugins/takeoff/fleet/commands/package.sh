@@ -1,6 +1,37 @@
-# Getting a package: no questions, no needrestart, other runs of apt are waited for.
+# What download and install share. Arguments: PACKAGE VERSION DOWNGRADE_OPTION SKIP_FILE STATE_FOLDER ...
+# No questions, no needrestart; other runs of apt are waited for.
 export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1
 lock_wait=600
+package=$1 wanted=$2 allow=$3 skip_file=$4 state=$root$5
+shift 5
+[ ! "$skip_file" ] || skip_file=$root$skip_file
+mkdir -p "$state"
+
+clean_up() { # also after a failure: the hold, and the skip file unless it still has to protect a half-installed package
+    status=$?
+    trap - EXIT
+    if [ -e "$state/held" ]; then
+        apt-mark hold "$package" && rm -f "$state/held"
+    fi
+    if [ "$skip_file" ]; then
+        case $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) in
+            '' | installed | not-installed | config-files)
+                rm -f "$skip_file" && [ ! -e "$skip_file" ] || fail "cannot remove $skip_file"
+                ;;
+            *) echo "takeoff: $skip_file stays until $package is whole: without it, its postinst would reconfigure" >&2 ;;
+        esac
+    fi
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 143' TERM INT HUP
+
+keep_from_reconfiguring() { # looked at, not believed: without it the package stops services and migrates
+    [ "$skip_file" ] || return 0
+    mkdir -p "${skip_file%/*}"
+    : >"$skip_file"
+    [ -f "$skip_file" ] || fail "cannot make $skip_file"
+}
 
 apt() { # OPERATION OPTION...
     apt-get -y -q -o DPkg::Lock::Timeout=$lock_wait -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
@@ -21,7 +52,8 @@ patiently() { # COMMAND...: again while somebody else's apt has a lock that apt 
     rm -f "$errors"
 }
 
-finish_interrupted() { # `dpkg --configure -a` does not wait for the lock by itself
+finish_interrupted() { # apt refuses everything until it is done; `dpkg --configure -a` does not wait for the lock by itself
+    keep_from_reconfiguring
     left=$((lock_wait / 5))
     until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
         case $said in
@@ -43,9 +75,9 @@ archives_folder() {
     mkdir -p "$archives"
 }
 
-cached_file() { # PACKAGE VERSION: sets file, empty if apt's cache has none
+cached_file() { # sets file, empty if apt's cache has none
     file=
-    for candidate in "${archives%/}/$1_$(printf '%s' "$2" | sed 's/:/%3a/g')_"*.deb; do
+    for candidate in "${archives%/}/${package}_$(printf '%s' "$wanted" | sed 's/:/%3a/g')_"*.deb; do
         [ ! -f "$candidate" ] || file=$candidate
     done
 }
@@ -61,13 +93,12 @@ is_pinned() { # FILE SHA256...
 }
 
 download() {
-    patiently apt install --download-only --no-remove --allow-change-held-packages $downgrade "$name=$version"
+    patiently apt install --download-only --no-remove --allow-change-held-packages $allow "$package=$wanted"
 }
 
-fetch() { # PACKAGE VERSION DOWNGRADE_OPTION SHA256...: in apt's cache, and what the operation pinned; sets fetched
-    name=$1 version=$2 downgrade=$3 fetched=0
-    shift 3
-    cached_file "$name" "$version"
+fetch() { # SHA256...: in apt's cache, and what the operation pinned; sets fetched
+    fetched=0
+    cached_file
     if [ "$file" ] && is_pinned "$file" "$@"; then
         return
     fi
@@ -77,11 +108,11 @@ fetch() { # PACKAGE VERSION DOWNGRADE_OPTION SHA256...: in apt's cache, and what
         patiently apt update -o APT::Update::Error-Mode=any
         download
     fi
-    cached_file "$name" "$version"
-    [ "$file" ] || fail "apt-get downloaded $name $version, but $archives has no such file"
+    cached_file
+    [ "$file" ] || fail "apt-get downloaded $package $wanted, but $archives has no such file"
     if ! is_pinned "$file" "$@"; then
         rm -f "$file"
-        fail "SHA256 of $name $version is $sum, not what the operation pinned ($*): the repository holds another build now; nothing was installed and the file was removed"
+        fail "SHA256 of $package $wanted is $sum, not what the operation pinned ($*): the repository holds another build now; nothing was installed and the file was removed"
     fi
     fetched=$(($(wc -c <"$file")))
 }

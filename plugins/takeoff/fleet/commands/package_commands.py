@@ -35,6 +35,8 @@ def download_package(environment: Environment, operation: Operation, *, rollback
             operation.package,
             operation.version,
             _downgrade(rollback),
+            skip_file_of(environment),
+            state_folder(environment),
             # Half a GiB more than the file: apt's lists, and dependencies that the version may bring along.
             str((size >> 20) + 512 if size else environment.package.disk_space_mib // 2),
             *_sums(operation.artifacts, operation),

@@ -1,11 +1,11 @@
 # Download and verify a version; install nothing. The last line of the output says how many bytes were fetched.
-package=$1 wanted=$2 allow=$3 needed_mib=$4
-shift 4
+# What is left of the arguments: MiB that must be free, and the SHA256 sums of the builds that may be downloaded.
+needed_mib=$1
+shift
 if [ "$(installed_version "$package")" = "$wanted" ]; then
     echo fetched=installed
     exit 0
 fi
-archives_folder
 free_mib() { # FOLDER
     df -Pk "$1" | {
         read -r _
@@ -13,10 +13,12 @@ free_mib() { # FOLDER
         echo $((available / 1024))
     }
 }
-cached_file "$package" "$wanted"
+archives_folder
+cached_file
 if [ ! "$file" ]; then
     free=$(free_mib "$archives")
     [ "$free" -ge "$needed_mib" ] || fail "$free MiB are free in $archives, the download needs $needed_mib: run apt-get clean, or free some space"
 fi
-fetch "$package" "$wanted" "$allow" "$@"
+finish_interrupted
+fetch "$@"
 echo "fetched=$fetched"
