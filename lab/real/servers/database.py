@@ -11,6 +11,7 @@ PORT = 5432
 
 _SETTINGS = {
     "listen_addresses": "*",
+    "log_statement": "mod",
     "max_connections": "1000",
     "shared_buffers": "32MB",
     "ssl": "off",
