@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from takeoff.core.strict_model import format_duration
 from takeoff.environment_files import load_environment
 from takeoff.operators.airflow_run import AirflowRun
 from takeoff.operators.engine_operator import EngineOperator
@@ -44,7 +45,10 @@ class NewPackageSensor(EngineOperator):
         if found.version or found.reason or _run_type(context) != EVENT:
             return self._conclude(run, found)
         wait = load_environment(self.environment).environment.package.index_wait
-        self.log.info("The package of the event is not in the index yet; waiting for it up to %s", wait)
+        self.log.info(
+            "An event started this run and its package is not in the index yet: waiting for it up to %s",
+            format_duration(wait),
+        )
         self.defer(
             trigger=NewPackageTrigger(
                 environment=self.environment, run=run.name, until=time.time() + wait.total_seconds()
