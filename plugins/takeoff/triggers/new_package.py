@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -45,6 +46,8 @@ class NewPackageTrigger(BaseTrigger):
         from takeoff.operators.log_progress import LogProgress
 
         await settle()
+        # A triggerer logs what libraries say too: some lines for each command on a host, every few seconds.
+        logging.getLogger("asyncssh").setLevel(logging.WARNING)
         seen = ""
         try:
             loaded = load_environment(self.environment)
