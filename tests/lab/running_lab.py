@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncssh
 
+from lab.faults import find_fault
 from lab.kind import LabKind, open_kind
 from lab.state import LabRecord, LabState
 
@@ -60,6 +61,16 @@ class Lab:
         result = lab_command(self.state.folder, *arguments)
         assert result.returncode == 0, result.stdout + result.stderr
         return result
+
+    def break_(self, fault: str, host: str = "") -> None:
+        """What `break` does, without a process of its own."""
+        with self.state.lock():
+            find_fault(self.state, self.kind, fault, host).apply(host)
+
+    def mend(self, fault: str, host: str = "") -> None:
+        """What `mend` does."""
+        with self.state.lock():
+            find_fault(self.state, self.kind, fault, host).lift(host)
 
     def connect(self, host: str, **options: Any) -> Any:
         record = self.record

@@ -141,8 +141,10 @@ def uninterrupted() -> Iterator[None]:
     os.makedirs(os.path.dirname(INTERRUPTED), exist_ok=True)
     with open(INTERRUPTED, "w"):
         pass
-    yield
-    os.unlink(INTERRUPTED)
+    try:
+        yield
+    finally:
+        os.unlink(INTERRUPTED)
 
 
 def interrupted() -> bool:

@@ -146,7 +146,7 @@ class Gitlab:
 
     def _jobs(self, request: Request) -> Response:
         pipeline, project = self._pipeline(request), self._project(request)
-        jobs = pipeline.jobs if request.first("include_retried") == "true" else pipeline.jobs[-1:]
+        jobs = pipeline.jobs if request.first("include_retried").lower() == "true" else pipeline.jobs[-1:]
         return page(request, [pipelines.described_job(each, pipeline, project) for each in jobs])
 
     def _create_variable(self, request: Request) -> Response:

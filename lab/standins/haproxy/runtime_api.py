@@ -144,7 +144,7 @@ class RuntimeApi:
                     "check-addr | check-port | fqdn | health | ssl | state | weight\n"
                 )
             case _:
-                return f"Unknown command: '{command.strip()}', but maybe one of the following ones is a better match:\n"
+                return "Unknown command, but maybe one of the following ones is a better match:\n  help\n"
 
     def load(self, path: Path) -> None:
         """Take the administrative states over from a file that `show servers state` was saved to."""

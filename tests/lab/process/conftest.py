@@ -25,9 +25,9 @@ def broken(lab: Lab) -> Iterator[Callable[..., None]]:
     faults: list[tuple[str, ...]] = []
 
     def apply(*fault: str) -> None:
-        lab.command("break", *fault)
+        lab.break_(*fault)
         faults.append(fault)
 
     yield apply
     for fault in reversed(faults):
-        lab.command("mend", *fault)
+        lab.mend(*fault)

@@ -162,7 +162,7 @@ def test_two_migrations_never_run_at_once(lab: Lab, broken: Callable[..., None])
     second = lab.ssh("deploy-01", "gitlab-rake db:migrate")
     assert second.exit_status == 1
     assert "ActiveRecord::ConcurrentMigrationError" in str(second.stderr)
-    lab.command("mend", "migration-endless", "deploy-01")
+    lab.mend("migration-endless", "deploy-01")
     mark = Path(lab.record.hosts["deploy-01"].root) / "tmp/first"
     eventually(lambda: mark.exists() and mark.read_text().strip() == "0", "the first ends well")
     lab.kind.repository.withdraw("17.1.0-ee.0")

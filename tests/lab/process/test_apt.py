@@ -21,7 +21,11 @@ def published(lab: Lab) -> Iterator[None]:
     lab.publish(NEW)
     lab.ssh(HOST, "apt-get clean; apt-get update", check=True)
     yield
-    lab.ssh(HOST, f"{SKIP} dpkg --configure -a; apt-get install -y --allow-downgrades gitlab-ee={OLD}", check=True)
+    lab.ssh(
+        HOST,
+        f"{SKIP} apt-get update; dpkg --configure -a; apt-get install -y --allow-downgrades gitlab-ee={OLD}",
+        check=True,
+    )
 
 
 def version(lab: Lab) -> str:
@@ -107,7 +111,7 @@ def test_a_kill_while_a_script_runs_leaves_the_package_half_configured(lab: Lab,
     assert killed.exit_status != 0
     assert version(lab) == f"{NEW} iF"
     assert "only half configured" in str(lab.ssh(HOST, "dpkg --audit", check=True).stdout)
-    lab.command("mend", "reconfigure-slow", HOST)
+    lab.mend("reconfigure-slow", HOST)
     lab.ssh(HOST, f"{SKIP} dpkg --configure -a", check=True)
     assert version(lab) == f"{NEW} ii"
     assert str(lab.ssh(HOST, "dpkg --audit", check=True).stdout) == ""
