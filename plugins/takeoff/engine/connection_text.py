@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from takeoff.core.errors import ConfigError
 
@@ -89,7 +89,7 @@ def _from_uri(text: str) -> ConnectionText:
     protocol, twice, behind = rest.partition("://")
     parts = urlsplit(f"//{behind if twice else rest}")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    host = unquote(_written_host(parts.netloc))
+    host = _host_name(parts)
     return ConnectionText(
         host=f"{protocol}://{host}" if twice and host else host,
         schema=unquote(parts.path[1:]),
@@ -100,7 +100,10 @@ def _from_uri(text: str) -> ConnectionText:
     )
 
 
-def _written_host(netloc: str) -> str:
-    """The host as written: `urlsplit` makes it lower case, which breaks what is percent-encoded."""
-    host = netloc.rpartition("@")[2]
-    return host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
+def _host_name(parts: SplitResult) -> str:
+    """The host, as Airflow's Connection takes it out of a URI: lower case, unless it is an address of its own."""
+    host = unquote(parts.hostname or "")
+    if "/" not in host:
+        return host
+    written = parts.netloc.rpartition("@")[2].partition(":")[0]
+    return unquote(written)
