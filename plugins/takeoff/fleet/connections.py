@@ -20,8 +20,8 @@ from takeoff.fleet.ssh_credentials import SshCredentials
 
 __all__ = ["SshCredentials", "SshTransport"]
 
-CONNECTS_AT_ONCE = 50
-"""Handshakes under way at the same time; through a jump host fewer, see below."""
+CONNECTS_AT_ONCE = 200
+"""Connections being made at the same time: so many that dead hosts, waited for, do not hold up the living ones."""
 
 JUMPS_AT_ONCE = 10
 """The same through a jump host: all of them are channels of one connection there."""

@@ -28,7 +28,9 @@ fail() { # STATUS TEXT
 }
 
 name() { # TEXT: a folder's name that leads nowhere else
-    case $1 in '' | .* | *[!A-Za-z0-9._-]*) fail 64 "takeoff: '$1' is no name: letters, digits, '.', '_' and '-' only" ;; esac
+    case $1 in '' | .* | *[!A-Za-z0-9._-]*)
+        fail 64 "takeoff: '$1' is no name: letters, digits, '.', '_' and '-' only" ;;
+    esac
 }
 
 number() { # TEXT
