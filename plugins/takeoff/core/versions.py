@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Any
 
 from debian.debian_support import Version as DebianVersion
@@ -83,21 +83,7 @@ class PackageVersion:
         Raises:
             VersionError: it is no package version.
         """
-        if len(text) > LONGEST:
-            raise VersionError(f"{text[:40]!r}… is no package version: it has {len(text)} characters, over {LONGEST}")
-        for kind, form in _COMPILED.items():
-            if match := form.fullmatch(text):
-                major, minor, *patch, number = map(int, match.groups())
-                order = (major, minor, *(patch or (0,)), _RANK[kind], number)
-                return cls(text, kind, (major, minor), (1, order, _DebianOrder(text)))
-        if not _STRICT.fullmatch(text):
-            raise VersionError(
-                f"{text!r} is no package version: a version begins with a digit and has only letters, digits and "
-                "'.', '+', '-', '~' in it, such as 17.4.1-ee.0"
-            )
-        begin = _SERIES.match(text)
-        series = (int(begin[1]), int(begin[2])) if begin else None
-        return cls(text, VersionKind.OTHER, series, (0, (), _DebianOrder(text)))
+        return _parse(text)
 
     def __str__(self) -> str:
         return self.text
@@ -117,3 +103,22 @@ class PackageVersion:
 def format_series(series: tuple[int, int]) -> str:
     """Write major and minor as people do: ``17.4``."""
     return f"{series[0]}.{series[1]}"
+
+
+@lru_cache(maxsize=10_000)  # the same versions come back at every look
+def _parse(text: str) -> PackageVersion:
+    if len(text) > LONGEST:
+        raise VersionError(f"{text[:40]!r}… is no package version: it has {len(text)} characters, over {LONGEST}")
+    for kind, form in _COMPILED.items():
+        if match := form.fullmatch(text):
+            major, minor, *patch, number = map(int, match.groups())
+            order = (major, minor, *(patch or (0,)), _RANK[kind], number)
+            return PackageVersion(text, kind, (major, minor), (1, order, _DebianOrder(text)))
+    if not _STRICT.fullmatch(text):
+        raise VersionError(
+            f"{text!r} is no package version: a version begins with a digit and has only letters, digits and "
+            "'.', '+', '-', '~' in it, such as 17.4.1-ee.0"
+        )
+    begin = _SERIES.match(text)
+    series = (int(begin[1]), int(begin[2])) if begin else None
+    return PackageVersion(text, VersionKind.OTHER, series, (0, (), _DebianOrder(text)))
