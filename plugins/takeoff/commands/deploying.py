@@ -60,7 +60,6 @@ def post_deploy(
 ) -> None:
     """Run the pending post-deploy migrations: a point of no return."""
     from takeoff.commands.deploy_progress import DeployProgress
-    from takeoff.core.errors import ConfigError
     from takeoff.core.task_ids import POST_DEPLOY
     from takeoff.engine.drivers import new_driver
     from takeoff.engine.opening import DeployRequest
@@ -76,16 +75,32 @@ def post_deploy(
         say(f"  {name}")
     lost = ", ".join(outlook.unreachable_after) or "none that was reachable"
     say(f"a rollback will no longer reach: {lost}")
-    if not yes:
-        if not sys.stdin.isatty():
-            raise ConfigError("this is a point of no return: give --yes where nobody can be asked")
-        typer.confirm("Run them now?", abort=True)
+    confirm_point_of_no_return(yes=yes, asked=sys.stdin.isatty())
     request = DeployRequest(version=outlook.version, by=by, reason=reason, skips=skips)
     with DeployProgress() as progress:
         result = run_in_session(
             env, lambda session: run_post_deploy(session, request, new_driver(POST_DEPLOY, by)), progress
         )
     say(result.summary)
+
+
+def confirm_point_of_no_return(*, yes: bool, asked: bool) -> None:
+    """Get a person's yes.
+
+    Args:
+        yes: it was given with the command.
+        asked: whether somebody is there to be asked.
+
+    Raises:
+        ConfigError: neither.
+    """
+    from takeoff.core.errors import ConfigError
+
+    if yes:
+        return
+    if not asked:
+        raise ConfigError("this is a point of no return: give --yes where nobody can be asked")
+    typer.confirm("Run them now?", abort=True)
 
 
 def _tell_pending(env: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from takeoff.core.balancer_settings import LoadBalancer, ServerName
@@ -61,8 +61,16 @@ class FailureBudget(StrictModel):
     """Hosts that gave no answer; each is put to maint and left behind until `takeoff converge`."""
 
 
+def _or_bare_list(schema: dict[str, Any]) -> None:
+    """Let editors accept a role's hosts as a bare list too."""
+    mapping = {key: schema.pop(key) for key in ("type", "properties", "additionalProperties") if key in schema}
+    schema["anyOf"] = [mapping, mapping["properties"]["hosts"] | {"minItems": 1}]
+
+
 class StageRole(StrictModel):
     """The hosts of one role in one stage."""
+
+    model_config = ConfigDict(json_schema_extra=_or_bare_list)
 
     hosts: HostList = ()
     inventory: Inventory | None = None

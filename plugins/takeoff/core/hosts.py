@@ -81,10 +81,10 @@ def as_host(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-HostList = Annotated[tuple[Host, ...], BeforeValidator(as_hosts)]
+HostList = Annotated[tuple[Host, ...], BeforeValidator(as_hosts, json_schema_input_type=list[str | Host])]
 """Hosts in the order of the file, ranges written out."""
 
-SingleHost = Annotated[Host, BeforeValidator(as_host)]
+SingleHost = Annotated[Host, BeforeValidator(as_host, json_schema_input_type=str | Host)]
 """One host: a bare name, or a mapping with name, address and port."""
 
 
