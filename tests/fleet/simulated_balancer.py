@@ -14,15 +14,21 @@ COLUMNS = "# pxname,svname,qcur,scur,status,weight,check_status,last_chk,"
 
 @dataclass
 class SimulatedServer:
-    """One server; ``open_until`` is when its last session ends, once it gets no new ones."""
+    """One server.
+
+    Attributes:
+        open_until: when its last session ends, once it gets no new ones.
+        cut_off: its health check fails, whatever the host says of itself.
+    """
 
     host: SimulatedHost
     state: str = "ready"
     open_until: float = 0.0
+    cut_off: bool = False
 
     @property
     def passes(self) -> bool:
-        return self.host.healthy and not self.host.down
+        return self.host.healthy and not self.host.down and not self.cut_off
 
     @property
     def serving(self) -> bool:

@@ -75,6 +75,14 @@ def test_rule_2_a_host_that_does_not_become_healthy_is_never_put_back() -> None:
     assert simulated.breaches == []
 
 
+def test_rule_2_a_host_that_only_the_balancer_finds_unhealthy_is_never_put_back() -> None:
+    simulated = fleet_of(2, roles={"web": {"health": {"url": "http://localhost/", "timeout": "1m"}}})
+    simulated.balancers["lb-01"].servers["web", "main-web-1"].cut_off = True
+    with pytest.raises(BudgetSpent, match=r"lb-01 says of web/main-web-1 'DOWN L4CON': its health check does not pass"):
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert ("main-web-1", "ready") not in simulated.balancers["lb-01"].sets
+
+
 def test_rule_2_nothing_is_unpacked_while_sessions_are_open() -> None:
     simulated = fleet_of(1, roles={"web": {"drain_timeout": "30s"}})
     simulated.balancers["lb-01"].session_s = 600.0
