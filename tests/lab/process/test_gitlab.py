@@ -113,13 +113,16 @@ def test_a_deployment_goes_from_running_to_success_once(project: Any) -> None:
         project.deployments.update(deployment.id, {"status": "success"})
 
 
-def test_freeze_periods_and_variables_are_kept(project: Any) -> None:
-    period = project.freezeperiods.create(
-        {"freeze_start": "0 23 * * 5", "freeze_end": "0 7 * * 1", "cron_timezone": "UTC"}
-    )
-    assert [each.freeze_start for each in project.freezeperiods.list()] == ["0 23 * * 5"]
-    period.delete()
-    assert project.freezeperiods.list() == []
+def test_freeze_periods_are_kept(lab: Lab) -> None:
+    path, period = "/projects/5/freeze_periods", {"freeze_start": "0 23 * * 5", "freeze_end": "0 7 * * 1"}
+    made = raw(lab, path, "POST", json=period)
+    assert (made.status_code, made.json()["cron_timezone"]) == (201, "UTC")
+    assert [each["freeze_start"] for each in raw(lab, path).json()] == ["0 23 * * 5"]
+    assert raw(lab, f"{path}/{made.json()['id']}", "DELETE").status_code == 204
+    assert raw(lab, path).json() == []
+
+
+def test_variables_are_kept(project: Any) -> None:
     project.variables.create({"key": "PAUSED", "value": "1"})
     project.variables.update("PAUSED", {"value": "2"})
     assert project.variables.get("PAUSED").value == "2"
