@@ -24,6 +24,7 @@ class SshHost:
         port: where it listens.
         connections: those that are open.
         logins: how many logins there have been.
+        running_commands: how many commands run now.
         most_commands: how many commands have run at the same time, over all connections.
         hang: commands are taken, and never answered.
     """
@@ -37,7 +38,7 @@ class SshHost:
     most_commands: int = 0
     hang: bool = False
     acceptor: asyncssh.SSHAcceptor | None = None
-    _commands: int = 0
+    running_commands: int = 0
 
     def cut(self) -> None:
         """Break every connection, as a network does."""
@@ -46,15 +47,15 @@ class SshHost:
 
     async def serve(self, process: asyncssh.SSHServerProcess[bytes], variables: Mapping[str, str]) -> None:
         """Run one command."""
-        self._commands += 1
-        self.most_commands = max(self.most_commands, self._commands)
+        self.running_commands += 1
+        self.most_commands = max(self.most_commands, self.running_commands)
         try:
             if self.hang:
                 await process.wait_closed()
                 return
             await self._run(process, variables)
         finally:
-            self._commands -= 1
+            self.running_commands -= 1
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes], variables: Mapping[str, str]) -> None:
         shell = await asyncio.create_subprocess_exec(
@@ -181,6 +182,11 @@ class SshHosts:
         host = self.hosts[name]
         if host.acceptor is not None:
             host.acceptor.close()
+            open_ones = list(host.connections)
             host.cut()
+            await asyncio.gather(*(connection.wait_closed() for connection in open_ones))
             await host.acceptor.wait_closed()
+            async with asyncio.timeout(10):
+                while host.running_commands:
+                    await asyncio.sleep(0.01)
             host.acceptor = None

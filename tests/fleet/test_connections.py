@@ -163,6 +163,7 @@ async def test_a_host_that_accepts_and_says_nothing_is_given_up_after_the_connec
             await transport_to(timeout="0.5s").run("web-01", "true")
         for writer in accepted:
             writer.close()
+            await writer.wait_closed()
 
 
 @pytest.mark.parametrize(

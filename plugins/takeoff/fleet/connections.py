@@ -32,8 +32,11 @@ CHANNELS_PER_HOST = 8
 MISSED_KEEPALIVES = 3
 """Signs of life that may stay out in a row before a connection counts as lost."""
 
-_START = "exec {become}sh -c 'eval \"$(head -c {bytes})\"' takeoff"
-"""What the host's login shell is given: the script's text comes first on standard input (head reads no byte more)."""
+INLINE_LIMIT = 500
+"""Bytes of a script that travels in the command line, if there is no input: it costs the host one process less."""
+
+_EVAL_INPUT = 'eval "$(head -c {bytes})"'
+"""How longer scripts travel: their text comes first on standard input, and head reads no byte more."""
 
 
 class SshTransport:
@@ -65,11 +68,13 @@ class SshTransport:
     ) -> Completed:
         """Run a script as root on a host; see :meth:`takeoff.fleet.protocols.Transport.run`."""
         text = script.encode()
-        become = "sudo -n -- " if self._settings.become == "sudo" else ""
-        command = " ".join([_START.format(become=become, bytes=len(text)), *map(shlex.quote, arguments)])
+        inline = not stdin and len(text) <= INLINE_LIMIT
+        start = script if inline else _EVAL_INPUT.format(bytes=len(text))
+        become = ("sudo", "-n", "--") if self._settings.become == "sudo" else ()
+        command = "exec " + shlex.join([*become, "sh", "-c", start, "takeoff", *arguments])
         try:
             async with asyncio.timeout(timeout_s), self._lines[host].channels:
-                done = await self._execute(host, command, text + stdin)
+                done = await self._execute(host, command, b"" if inline else text + stdin)
         except TimeoutError:
             raise HostUnreachable(
                 host,
