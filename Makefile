@@ -33,6 +33,7 @@ down: $(INSTALLED)  ## stop all that the demo started
 
 # Cheapest first, so that a mistake shows early. `make soak` has the tests that run for minutes.
 test: lint  ## lint, then all tests: pure ones, then against the lab, then in a real Airflow
+	@.ci/debian-packages tests/debian-packages.txt
 	@$(PYTEST) -m "not lab and not airflow and not soak" -n auto
 	@$(PYTEST) -m "lab and not airflow and not soak" --timeout 300
 	@$(PYTEST) -m "airflow and not soak" --timeout 900
