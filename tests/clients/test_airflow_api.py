@@ -59,7 +59,7 @@ def test_ringing_takes_the_asset_of_exactly_that_name(server, api):
     server.answers |= {"GET /api/v2/assets": Answer({"assets": assets}), "POST /api/v2/assets/events": Answer({})}
     api.ring("takeoff.package.gstg", {"version": "17.4.1-ee.0"})
     assert server.last("POST").body == {"asset_id": 2, "extra": {"version": "17.4.1-ee.0"}}
-    with pytest.raises(NotThere, match="no asset 'takeoff[.]package[.]gprd'"):
+    with pytest.raises(NotThere, match=r"no asset 'takeoff[.]package[.]gprd'"):
         api.ring("takeoff.package.gprd", {})
 
 
