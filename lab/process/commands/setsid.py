@@ -8,8 +8,9 @@ import sys
 
 def main(arguments: list[str]) -> int:  # noqa: RET503 - the last line never returns
     """Run a command as the leader of a new session; with -w wait for it."""
-    wait = bool(arguments) and arguments[0] in ("-w", "--wait")
-    command = [each for each in arguments if each not in ("-w", "--wait", "-f", "--fork", "-c")]
+    wait, command = False, list(arguments)
+    while command and command[0].startswith("-"):
+        wait |= command.pop(0) in ("-w", "--wait")
     if not command:
         print("setsid: no command specified", file=sys.stderr)
         return 1
