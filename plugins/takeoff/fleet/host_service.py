@@ -55,20 +55,25 @@ class HostService:
         """Take the host out everywhere and wait until no session is open or queued anywhere.
 
         Raises:
-            StillOpen: the time is over; the host was put back into service, because nothing was changed on it.
+            StillOpen: the time is over. Servers that this call took out serve again, because nothing was changed on
+                the host; those that an earlier try had taken out stay out.
             BalancerSilent: a balancer gives no answer.
         """
+        taken_out = []
         for balancer, status in await self._ours():
+            if status.serving:
+                taken_out.append((balancer, status.name))
             if status.word != "DRAIN":
                 await self._balancers.set_state(self._lease, balancer, status.name, "drain")
         give_up = self._clock.monotonic() + timeout_s
         while open_sessions := sum(status.open for _, status in await self._out()):
             if self._clock.monotonic() >= give_up:
-                for balancer, status in await self._ours():
-                    await self._balancers.set_state(self._lease, balancer, status.name, "ready")
+                for balancer, server in taken_out:
+                    await self._balancers.set_state(self._lease, balancer, server, "ready")
+                now = "it serves again" if taken_out else "it stays drained, as an earlier try had left it"
                 raise StillOpen(
                     f"{self._host}: {open_sessions} sessions were still open {timeout_s:.0f} s after it was drained; "
-                    "nothing was changed and it serves again: find what holds them, or raise its role's drain_timeout"
+                    f"nothing was changed and {now}: find what holds them, or raise its role's drain_timeout"
                 )
             self._progress.host(self._host, "draining", f"{open_sessions} sessions open")
             await self._clock.sleep(POLL_S)

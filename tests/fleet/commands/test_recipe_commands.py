@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from takeoff.fleet.commands.recipe_commands import configure, look, prepare, res
 from tests.fleet.simulated_fleet import environment_of
 
 HEALTH = HealthCheck(command="true")
+CURL = str(shutil.which("curl"))
 
 
 @pytest.fixture(params=["dash", "bash"])
@@ -98,6 +100,8 @@ class _Answers(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     """A server that answers with the status that the path names."""
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl: apt-get install curl")
     server = http.server.HTTPServer(("127.0.0.1", 0), _Answers)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -128,6 +132,26 @@ def test_a_health_url_counts_only_when_it_answers_2xx(
 ) -> None:
     seen = looked(look(environment, HealthCheck(url=f"{url}/{status}")), tmp_path, shell)
     assert seen["healthy"] == healthy
+    assert told in seen["health"]
+
+
+@pytest.mark.parametrize(("embedded", "healthy", "told"), [(True, "1", "answers 200"), (False, "0", "install curl")])
+def test_a_host_without_curl_is_asked_with_the_package_s_own_or_says_so(
+    tmp_path: Path, environment: Environment, url: str, shell: str, embedded: bool, healthy: str, told: str
+) -> None:
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    for name in ("tr", "tail", "timeout", "sh"):
+        (commands / name).symlink_to(str(shutil.which(name)))
+    if embedded:
+        folder = tmp_path / "opt/gitlab/embedded/bin"
+        folder.mkdir(parents=True)
+        (folder / "curl").symlink_to(CURL)
+    command = look(environment, HealthCheck(url=f"{url}/200"))
+    shell_path = str(shutil.which(shell))
+    done = run(command, tmp_path, shell_path, PATH=str(commands))
+    seen = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    assert seen["healthy"] == healthy, done.stderr
     assert told in seen["health"]
 
 

@@ -5,8 +5,12 @@ unfinished= skipping=0
 [ ! -s "$state/unfinished" ] || read -r unfinished <"$state/unfinished"
 [ ! "$skip_file" ] || [ ! -e "$root$skip_file" ] || skipping=1
 healthy=0
-if [ "$url" ]; then
-    said=$(curl --silent --show-error --max-time "$limit" --output /dev/null --write-out '%{http_code}' "$url" 2>&1) || :
+# A host without a curl of its own has the one that GitLab's package brings along.
+curl=$(command -v curl) || curl=$root/opt/gitlab/embedded/bin/curl
+if [ "$url" ] && [ ! -x "$curl" ]; then
+    said="$url cannot be asked: install curl on the host, or give the role a health command"
+elif [ "$url" ]; then
+    said=$("$curl" --silent --show-error --max-time "$limit" --output /dev/null --write-out '%{http_code}' "$url" 2>&1) || :
     case $said in
         2??) healthy=1 said="answers $said" ;;
         404) said="answers 404: the path is wrong, or its monitoring allowlist leaves localhost out" ;;
