@@ -1,0 +1,136 @@
+"""The DAGs as Airflow reads them from their files."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from takeoff.core.environment_text import parse_environment
+from takeoff.core.task_ids import deploy_tasks
+from tests.dags.conftest import ROOT, environment_text
+
+MANUAL, NEXT = environment_text("gstg"), environment_text("gprd") + "post_deploy: next_deploy\n"
+
+
+def read_dags():
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(ROOT / "dags"), safe_mode=False)
+
+
+@pytest.fixture
+def bag(environments):
+    environments(gstg=MANUAL, gprd=NEXT)
+    return read_dags()
+
+
+def test_every_environment_has_its_deploy_and_no_file_fails(bag):
+    assert bag.import_errors == {}
+    assert {"deploy_gstg", "deploy_gprd"} <= set(bag.dags)
+
+
+@pytest.mark.parametrize("text", [pytest.param(MANUAL, id="manual"), pytest.param(NEXT, id="next deploy")])
+def test_the_tasks_are_those_of_the_procedure_in_its_order(bag, text):
+    environment = parse_environment(text, "x.yml").environment
+    dag = bag.dags[f"deploy_{environment.name}"]
+    expected = [spec.id for spec in deploy_tasks(environment)]
+    assert [task.task_id for task in dag.topological_sort()] == expected
+    for earlier, later in itertools.pairwise(expected):
+        assert dag.get_task(later).upstream_task_ids == {earlier}
+
+
+def test_no_run_has_more_than_thirty_tasks(bag):
+    assert max(len(dag.tasks) for dag in bag.dags.values()) <= 30
+
+
+def test_dag_and_tasks_carry_their_runbook(bag):
+    for dag in bag.dags.values():
+        if dag.dag_id.startswith("deploy_"):
+            assert f"takeoff pause {dag.dag_id.removeprefix('deploy_')}" in dag.doc_md
+            for task in dag.tasks:
+                for heading in ("What it does.", "If it fails.", "What to do."):
+                    assert heading in task.doc_md, task.task_id
+                assert "{environment}" not in task.doc_md
+
+
+def test_a_waiting_approval_leaves_room_for_the_next_runs(bag):
+    dag = bag.dags["deploy_gstg"]
+    assert (dag.max_active_runs, dag.is_paused_upon_creation, dag.catchup) == (16, False, False)
+
+
+def test_the_approval_is_not_asked_twice_by_a_retry(bag):
+    approve = bag.dags["deploy_gstg"].get_task("post_deploy.approve")
+    assert (approve.retries, approve.defaults, list(approve.params)) == (0, ["Reject"], ["comment"])
+
+
+def test_a_person_may_give_version_reason_and_skips_and_nothing_is_required(bag):
+    from airflow.sdk.exceptions import ParamValidationError
+
+    params = bag.dags["deploy_gstg"].params
+    assert {name: params[name] for name in params} == {"version": None, "reason": "", "skip": {}}
+    for version in ("17.4.1-ee.0", "17.4", None):
+        params.get_param("version").resolve(version)
+    for version in ("17.4; reboot", "$(id)", "-17", ""):
+        with pytest.raises(ParamValidationError, match="does not match"):
+            params.get_param("version").resolve(version)
+    with pytest.raises(ParamValidationError):
+        params.get_param("skip").resolve({"freeze": ""})
+
+
+def test_an_environment_without_a_schedule_waits_for_its_asset_only(environments):
+    environments(gstg=MANUAL + "schedule: null\n", gprd=MANUAL.replace("name: gstg", "name: gprd"))
+    dags = read_dags().dags
+    assert "Asset" in type(dags["deploy_gstg"].timetable).__name__
+    assert type(dags["deploy_gstg"].timetable) is not type(dags["deploy_gprd"].timetable)
+
+
+def test_a_broken_file_is_an_import_error_and_the_others_live_on(environments):
+    folder = environments(gstg=MANUAL, broken="name: broken\nstages: []\nssl: {}\n")
+    bag = read_dags()
+    assert "deploy_gstg" in bag.dags
+    assert "deploy_broken" not in bag.dags
+    ((file, error),) = bag.import_errors.items()
+    assert file.endswith("environment_errors.py")
+    assert f"{folder}/broken.yml:3: ssl: no such key" in error
+
+
+PARSE = """
+import gc, json, runpy, sys, time
+import airflow.sdk, airflow.timetables.base, airflow.triggers.base, airflow.serialization.definitions.assets
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, ExceptionRetryPolicy, Param, TaskGroup
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+hourly = CronTriggerTimetable("0 * * * *", timezone="UTC")
+with DAG("warm", schedule=AssetOrTimeSchedule(timetable=hourly, assets=[Asset("a")])):
+    airflow.sdk.BaseOperator(task_id="warm")
+before, begun = set(sys.modules), time.process_time()
+for name in ("deploy", "environment_errors"):
+    runpy.run_path(f"dags/{name}.py")
+print(json.dumps([time.process_time() - begun, sorted(set(sys.modules) - before)]))
+"""
+
+
+def parse_ten(environments) -> tuple[float, list[str]]:
+    folder = environments(**{f"env{number}": environment_text(f"env{number}") for number in range(10)})
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "plugins"), "TAKEOFF_ENVIRONMENTS": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seconds, modules = json.loads(done.stdout.splitlines()[-1])
+    return seconds, modules
+
+
+def test_reading_ten_environments_costs_less_than_three_tenths_of_a_second(environments):
+    assert min(parse_ten(environments)[0] for _ in range(3)) < 0.3
+
+
+def test_reading_dags_loads_nothing_that_talks_to_hosts_or_servers(environments):
+    _, modules = parse_ten(environments)
+    assert not {"asyncssh", "gitlab", "requests", "takeoff.engine.session", "slack_sdk"} & set(modules)
