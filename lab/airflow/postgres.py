@@ -29,7 +29,6 @@ SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path (unix(7), ``sun_path`` less the closing zero)."""
 SETTINGS = {
     "listen_addresses": "",
-    "max_connections": "60",
     "shared_buffers": "32MB",
     # A lab's database need not survive the machine's crash, and starts and stops in half the time without.
     "fsync": "off",
@@ -44,15 +43,22 @@ class Postgres:
     Args:
         folder: everything of it: data, socket, log, record. If root starts the server, the folders above get the right
             to be passed through (``o+x``) by the user that it runs as.
+        connections: sessions that it takes at once.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, connections: int = 60) -> None:
         self.folder = folder
+        self._settings = {**SETTINGS, "max_connections": str(connections)}
         self._data = folder / "data"
         self._log = folder / "log"
         self._record = folder / "postgres.process"
         self._user = USER_FOR_ROOT if os.geteuid() == 0 else None
         self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket_folder(self) -> Path:
+        """Where its socket lies."""
+        return self._socket_folder()
 
     @property
     def uri(self) -> str:
@@ -72,7 +78,7 @@ class Postgres:
             return
         self._make_data()
         (self._data / "postmaster.pid").unlink(missing_ok=True)
-        options = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        options = [f"--{name}={value}" for name, value in self._settings.items()]
         self._server = processes.spawn(
             [str(BINARIES / "postgres"), "-D", str(self._data), "-k", str(self._socket_folder()), *options],
             record=self._record,

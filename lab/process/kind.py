@@ -20,7 +20,7 @@ from lab.balancer import haproxy_configuration
 from lab.kind import Fault, HostResult
 from lab.layout import BALANCED_ROLES
 from lab.process.command_folder import make_command_folder
-from lab.process.database import start_database
+from lab.process.database import start_database, stop_database
 from lab.process.host import ProcessHost, kill_processes_of, open_host
 from lab.repository import Repository
 from lab.services import Services
@@ -61,8 +61,7 @@ class ProcessKind:
                 self._host(record, name).create()
             self._make_keys(record)
             self._services.start(record)
-            record.database, process = database.result()
-        self._remember(record, [process])
+            record.database = database.result()
         for spec in record.layout.hosts:
             self._write_host_files(record, spec.name)
         for name in record.layout.balancers:
@@ -81,6 +80,7 @@ class ProcessKind:
         end_processes(ssh)
         kill_processes_of([self._host(record, name) for name in record.hosts])
         end_processes([each for each in record.processes if each.name != "ssh"])
+        stop_database(self._state.folder / "database")
 
     def run(self, host: str, script: str, timeout_seconds: float = 120) -> HostResult:
         """Run a script on a host without SSH."""
