@@ -66,7 +66,8 @@ class HostRollout:
             return f"was on {self.version} and healthy, put back into service"
         if self.recipe.drain:
             self._at("draining")
-            await self.service.drain(self.recipe.drain_timeout.total_seconds())
+            untouched = self.before.healthy and self.before.status == "installed" and not self.before.unfinished
+            await self.service.drain(self.recipe.drain_timeout.total_seconds(), untouched=untouched)
             async with self.service.kept_out():
                 await self._change()
             await self._back_into_service()

@@ -51,17 +51,21 @@ class HostService:
         self._progress = progress
         self._maint_is_ours = maint_is_ours
 
-    async def drain(self, timeout_s: float) -> None:
+    async def drain(self, timeout_s: float, *, untouched: bool = True) -> None:
         """Take the host out everywhere and wait until no session is open or queued anywhere.
 
+        Args:
+            timeout_s: longest wait.
+            untouched: it is healthy and in the middle of no change, so that it may serve again if the wait is in vain.
+
         Raises:
-            StillOpen: the time is over. Servers that this call took out serve again, because nothing was changed on
-                the host; those that an earlier try had taken out stay out.
+            StillOpen: the time is over. Servers that this call took out serve again, if the host is untouched; those
+                that an earlier try had taken out stay out.
             BalancerSilent: a balancer gives no answer.
         """
         taken_out = []
         for balancer, status in await self._ours():
-            if status.serving:
+            if status.serving and untouched:
                 taken_out.append((balancer, status.name))
             if status.word != "DRAIN":
                 await self._balancers.set_state(self._lease, balancer, status.name, "drain")
@@ -70,7 +74,7 @@ class HostService:
             if self._clock.monotonic() >= give_up:
                 for balancer, server in taken_out:
                     await self._balancers.set_state(self._lease, balancer, server, "ready")
-                now = "it serves again" if taken_out else "it stays drained, as an earlier try had left it"
+                now = "it serves again" if taken_out else "it stays drained"
                 raise StillOpen(
                     f"{self._host}: {open_sessions} sessions were still open {timeout_s:.0f} s after it was drained; "
                     f"nothing was changed and {now}: find what holds them, or raise its role's drain_timeout"
