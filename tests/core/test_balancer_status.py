@@ -13,7 +13,7 @@ NAME = ServerName("web", "web-01")
 def test_servers_are_read_by_the_names_of_the_columns_in_any_order() -> None:
     text = (
         "# status,svname,pxname,check_status,scur,new_field,qcur,last_chk,\n"
-        'OPEN,FRONTEND,web,,9,,,,\nUP,web-01,web,* L7OK,3,x,2,,\n'
+        "OPEN,FRONTEND,web,,9,,,,\nUP,web-01,web,* L7OK,3,x,2,,\n"
         'MAINT,web-02,web,,0,x,0,"a, quoted",\nUP,BACKEND,web,,3,,0,,\n'
     )
     servers = parse_servers(text)
