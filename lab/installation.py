@@ -8,6 +8,7 @@ from lab.application.package import NAME
 from lab.kind import LabKind
 from lab.spawn import answers, wait_until
 from lab.state import LabError, LabRecord, LabState
+from lab.status import balancer_places
 
 PARALLEL = 8
 
@@ -39,6 +40,13 @@ def install_everywhere(state: LabState, kind: LabKind, record: LabRecord, versio
         wait_until(lambda e=endpoint: answers(e, "/-/readiness"), host.name, state.path("hosts", host.name))  # type: ignore[misc]
     for role, front in record.fronts.items():
         wait_until(lambda f=front: answers(f, "/api/v4/notes"), f"backend {role}", state.path("log"))  # type: ignore[misc]
+    for node in record.layout.balancers:
+        wait_until(lambda n=node: _all_up(kind, n), f"every server on {node}", state.path("log"))  # type: ignore[misc]
+
+
+def _all_up(kind: LabKind, node: str) -> bool:
+    places = balancer_places(kind, node)
+    return bool(places) and all(status == "UP" for _, status in places)
 
 
 def _run(kind: LabKind, names: list[str], script: str) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.kind import LabKind
-from lab.state import LabRecord, LabState, running
+from lab.state import LabError, LabRecord, LabState, running
 
 _INSTALLED = "dpkg-query -W -f='${Version} ${db:Status-Abbrev}' gitlab-ee"
 _SERVERS = """printf 'show stat\\n' | socat - "UNIX-CONNECT:${TAKEOFF_HOST_ROOT:-}/run/haproxy/admin.sock" """
@@ -26,7 +26,9 @@ def collect_status(state: LabState, kind: LabKind, record: LabRecord) -> dict[st
     """
     with ThreadPoolExecutor(8) as pool:
         places = [
-            place for part in pool.map(lambda name: _places(kind, name), record.layout.balancers) for place in part
+            place
+            for part in pool.map(lambda name: balancer_places(kind, name), record.layout.balancers)
+            for place in part
         ]
         hosts = dict(pool.map(lambda spec: (spec.name, _host(kind, record, spec.name, places)), record.layout.hosts))
     return {
@@ -57,8 +59,7 @@ def print_status(status: dict[str, Any], *, as_json: bool) -> None:
 
 def _host(kind: LabKind, record: LabRecord, name: str, places: list[tuple[str, str]]) -> dict[str, Any]:
     spec, each = record.layout.host(name), record.hosts[name]
-    result = kind.run(name, _INSTALLED)
-    version, _, state = result.output.partition(" ") if result.status == 0 else ("", "", "")
+    version, _, state = _output(kind, name, _INSTALLED).partition(" ")
     return {
         "stage": spec.stage,
         "role": spec.role,
@@ -70,6 +71,15 @@ def _host(kind: LabKind, record: LabRecord, name: str, places: list[tuple[str, s
     }
 
 
+def _output(kind: LabKind, name: str, script: str) -> str:
+    """What a script says; nothing if it fails, or the machine is off or silent."""
+    try:
+        result = kind.run(name, script, timeout_seconds=5)
+    except LabError:
+        return ""
+    return result.output if result.status == 0 else ""
+
+
 def _running_version(url: str) -> str | None:
     try:
         text = requests.get(f"{url}/-/metrics", timeout=3).text
@@ -78,9 +88,9 @@ def _running_version(url: str) -> str | None:
         return None
 
 
-def _places(kind: LabKind, balancer: str) -> list[tuple[str, str]]:
-    """(server, status) of every server of a balancer."""
-    lines = kind.run(balancer, _SERVERS).output.splitlines()
+def balancer_places(kind: LabKind, balancer: str) -> list[tuple[str, str]]:
+    """(server, status) of every server of a balancer; none while it does not answer."""
+    lines = _output(kind, balancer, _SERVERS).splitlines()
     if not lines or not lines[0].startswith("# pxname"):
         return []
     columns = lines[0].removeprefix("# ").split(",")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+
 from lab.kind import Fault
 from lab.real.addresses import SERVICES
 from lab.real.faults.scripted import scripted
 from lab.real.fleet import Fleet
 from lab.real.servers.repository import FAULTS, PUBLIC
 from lab.repository import SUITE
+from lab.services import READY_PATHS, Services
+from lab.spawn import answers, wait_until
+from lab.state import LabState
 
 SLOW_BYTES_PER_SECOND = 2048
 
@@ -77,7 +82,28 @@ def faults(fleet: Fleet) -> list[Fault]:
         _stopped(
             fleet, "heartbeat", "Prometheus is gone: the alert that always fires ends, and no other comes", "prometheus"
         ),
+        _gitlab_down(fleet),
     ]
+
+
+def _gitlab_down(fleet: Fleet) -> Fault:
+    """GitLab runs on this machine, beside the hosts."""
+    state = LabState(fleet.folder)
+
+    def start(_: str) -> None:
+        record = state.read()
+        Services(state).start_one(record, "gitlab")
+        if endpoint := record.gitlab:
+            ready = functools.partial(answers, endpoint, READY_PATHS["gitlab"])
+            wait_until(ready, "GitLab", state.path("log", "gitlab.log"))
+
+    return Fault(
+        "gitlab-down",
+        "nobody listens on GitLab's port",
+        False,
+        lambda _: Services(state).stop_one(state.read(), "gitlab"),
+        start,
+    )
 
 
 def _stopped(fleet: Fleet, name: str, summary: str, service: str) -> Fault:

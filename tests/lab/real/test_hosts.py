@@ -1,5 +1,7 @@
 """Real hosts are hosts: what is theirs is their own."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -113,3 +115,12 @@ def _proportional_kib(process: psutil.Process) -> int:
     except OSError:
         return 0
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+
+
+def test_status_shows_the_rest_of_a_lab_whose_host_is_off(lab: RunningLab, broken: Callable[..., object]) -> None:
+    broken("power", "sidekiq-01")
+    shown = lab_command(lab.state.folder, "status", "--json")
+    assert shown.returncode == 0, shown.stderr
+    hosts = json.loads(shown.stdout)["hosts"]
+    assert hosts["sidekiq-01"]["installed"] is None
+    assert hosts["git-01"]["installed"] == "17.0.0-ee.0"
