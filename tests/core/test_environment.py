@@ -60,3 +60,9 @@ def test_an_inventorys_hosts_take_their_place(environment):
 def test_an_inventorys_host_may_not_stand_elsewhere_too(environment):
     with pytest.raises(ValueError, match="'git-01' is named twice"):
         environment.with_hosts({("main", "web"): (Host(name="git-01"),)})
+
+
+def test_the_only_host_of_a_role_may_move_if_it_is_not_drained(environment):
+    assert environment.floor_for("sidekiq") == "0"
+    assert environment.floor_for("gitaly") == "50%"
+    assert environment.with_hosts({("main", "web"): (Host(name="w1"),)}).floor_for("web") == "50%"

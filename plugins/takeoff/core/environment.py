@@ -213,8 +213,15 @@ class Environment(StrictModel):
         return (recipe.rollback_batch or self.rollback_batch or forward) if rollback else forward
 
     def floor_for(self, role: str) -> Share:
-        """Hosts of a role that must serve at every moment, over all its stages."""
-        return self.roles[role].floor or self.floor
+        """Hosts of a role that must serve at every moment, over all its stages.
+
+        The only host of a role that is not drained (one Gitaly, one Sidekiq) may move all the same: it is updated in
+        place, and nothing could take over from it. The only host behind a load balancer may not, unless its recipe
+        says so, because its users would see it.
+        """
+        recipe = self.roles[role]
+        alone = sum(1 for _ in self.members(role=role)) == 1
+        return recipe.floor or (Share(0) if alone and not recipe.drain else self.floor)
 
     def roles_in_rollback_order(self) -> tuple[str, ...]:
         """Roles as a rollback goes through them."""
