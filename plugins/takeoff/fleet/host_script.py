@@ -11,7 +11,7 @@ from takeoff.core.errors import AuthorityDoubtful, CommandFailed, HostError, Sup
 from takeoff.core.operation import Lease
 from takeoff.fleet.protocols import Transport
 
-_PARTS = ("base", "fence", "jobs", "facts", "balancer", "journal", "verbs")
+_PARTS = ("state", "fence", "jobs", "facts", "balancer", "journal", "verbs")
 
 HOST_SCRIPT = "\n".join(
     resources.files("takeoff.fleet").joinpath("host", f"{part}.sh").read_text(encoding="utf-8") for part in _PARTS
