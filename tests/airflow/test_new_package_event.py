@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import time
@@ -19,7 +21,8 @@ from lab.environment_file import connections, environment_path
 from lab.kind import open_kind
 from lab.state import LabState
 from takeoff.clients.airflow_api import AirflowApi
-from takeoff.core.dag_names import deploy_dag
+from takeoff.core.dag_names import deploy_dag, package_asset
+from tests.clients.debian_repository import needs
 
 pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -43,7 +46,8 @@ class Scene:
 
     def lab_command(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "lab", *arguments, "--state", str(self.lab.folder)]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
 
     def write_environment(self) -> None:
         written = yaml.safe_load(environment_path(self.lab).read_text())
@@ -176,6 +180,35 @@ def test_an_event_while_deploys_are_held_changes_nothing(scene: Scene) -> None:
     note = scene.api.run(DAG, run_id).note
     assert "17.1.0-ee.0 is there; paused: deploys are paused: incident 42" in note
     scene.takeoff("resume", "lab")
+
+
+@needs("curl", "jq")
+def test_the_ci_job_of_the_documentation_rings(scene: Scene, tmp_path: Path) -> None:
+    (job,) = re.findall(r"```yaml\n(ring-takeoff:.*?)```", (ROOT / "docs/packages.md").read_text(), re.DOTALL)
+    (script,) = yaml.safe_load(job)["ring-takeoff"]["script"]
+    service = scene.airflow.service_account
+    variables = {
+        "PATH": os.environ["PATH"],
+        "ASSET": package_asset("lab"),
+        "AIRFLOW_URL": scene.airflow.base_url,
+        "AIRFLOW_USER": service.name,
+        "AIRFLOW_PASSWORD": service.password,
+        "CI_PIPELINE_URL": "https://gitlab.example/-/pipelines/31",
+    }
+    known = run_ids(scene)
+    done = subprocess.run(
+        ["sh", "-e", "-c", script], env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    run_id = until(lambda: new_run(scene, known), "a run", 15)
+    assert run_id.startswith("asset_triggered")
+    scene.api.end_run(DAG, run_id, "failed", "only the bell was tried")
+    variables["ASSET"] = package_asset("nowhere")
+    done = subprocess.run(
+        ["sh", "-e", "-c", script], env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "Airflow knows no asset takeoff.package.nowhere" in done.stderr
 
 
 def test_who_does_not_know_the_secret_rings_nothing(scene: Scene) -> None:
