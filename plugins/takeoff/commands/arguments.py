@@ -44,22 +44,34 @@ def is_environment(text: str) -> bool:
 
 
 def parse_skips(given: Iterable[str] | None) -> dict[str, str]:
-    """Read ``GATE=REASON`` pairs.
+    """Read the ``GATE=REASON`` pairs of ``--skip``; raises as :func:`parse_reasons`."""
+    return parse_reasons("--skip", "GATE", given)
+
+
+def parse_reasons(option: str, what: str, given: Iterable[str] | None) -> dict[str, str]:
+    """Read pairs such as ``GATE=REASON``.
+
+    Args:
+        option: as it is typed: ``--skip``.
+        what: what its left side names.
+        given: the pairs.
 
     Raises:
-        ConfigError: one has no ``=``, or a gate is named twice.
+        ConfigError: one has no ``=``, or something is named twice.
     """
     from takeoff.core.errors import ConfigError
 
-    skips: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for text in given or ():
-        gate, equals, reason = text.partition("=")
+        name, equals, reason = text.partition("=")
         if not equals or not reason.strip():
-            raise ConfigError(f"--skip {text}: write it as GATE=REASON: --skip {gate or 'paused'}='why it may pass'")
-        if gate in skips:
-            raise ConfigError(f"--skip {gate}: given twice")
-        skips[gate.strip()] = reason.strip()
-    return skips
+            raise ConfigError(
+                f"{option} {text}: write it as {what}=REASON: {option} {name or what.lower()}='why it may pass'"
+            )
+        if name in reasons:
+            raise ConfigError(f"{option} {name}: given twice")
+        reasons[name.strip()] = reason.strip()
+    return reasons
 
 
 def parse_lasting(text: str | None) -> timedelta | None:

@@ -36,13 +36,20 @@ def deploy(
     only: Annotated[str, typer.Option("--only", metavar="TASK", help="Carry out this task alone.")] = "",
     skip: Skips = None,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the journal.")] = "",
+    rollback: Annotated[bool, typer.Option("--rollback", help="The same as `takeoff rollback`.")] = False,
 ) -> None:
     """Deploy VERSION, or go on with its open deploy at the first unfinished task."""
     from takeoff.commands.deploy_progress import DeployProgress
+    from takeoff.commands.rolling_back import carry_out_rollback
     from takeoff.engine import deploying
     from takeoff.engine.opening import DeployRequest
 
     env, version = env_first(env, version)
+    if rollback:
+        if only or skip:
+            raise typer.BadParameter("--rollback goes with neither --only nor --skip; see `takeoff rollback --help`")
+        carry_out_rollback(env, version, reason, None)
+        return
     request = DeployRequest(version=version, by=asking_user(), reason=reason, skips=parse_skips(skip))
     with DeployProgress() as progress:
         operation = run_in_session(

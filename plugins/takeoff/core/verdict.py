@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
 from takeoff.core.environment import Environment
 from takeoff.core.errors import VersionError
-from takeoff.core.gates import Finding, Weight
+from takeoff.core.gates import LEASE, REJECTED, Finding, Weight
 from takeoff.core.operation import OperationKind, Stored
-from takeoff.core.record import NoReturn, Record
+from takeoff.core.record import NoReturn, OperationRecord, Record
 from takeoff.core.record_gates import some, unadopted
-from takeoff.core.task_ids import POST_DEPLOY
+from takeoff.core.task_ids import PENDING_POST_DEPLOY, POST_DEPLOY
 from takeoff.core.versions import PackageVersion
 
 NEVER_DEPLOYED = "never_deployed"
 NO_RETURN = "point_of_no_return"
 NOT_OLDER = "not_older"
 MIGRATING = "migrating"
+SKEW = "skew"
+ROOM = "room"
+PACKAGE = "package"
 
 
 class Verdict(Stored):
@@ -45,20 +48,24 @@ class Verdict(Stored):
     ends: str = ""
 
 
-def rollback_verdict(record: Record, environment: Environment, version: str) -> Verdict:
+def rollback_verdict(
+    record: Record, environment: Environment, version: str, *, own: str = "", seen: Iterable[Finding] = ()
+) -> Verdict:
     """Judge a rollback to a version.
 
     Args:
         record: the journal's.
         environment: the environment.
         version: the target, in full.
+        own: id of the rollback itself, once it is open; empty before.
+        seen: what a look at hosts and package sources found about it.
     """
-    refusals = tuple(_refusals(record, environment, version))
-    holder = record.open_operation
+    refusals = (*_refusals(record, environment, version, own), *seen)
+    holder = _holder(record, own)
     return Verdict(
         environment=environment.name,
         version=version,
-        from_version=_left(record),
+        from_version=_left(record, own),
         reachable=not any(finding.weight is Weight.BLOCKS for finding in refusals),
         refusals=refusals,
         targets=reachable_versions(record),
@@ -73,25 +80,26 @@ def reachable_versions(record: Record) -> tuple[str, ...]:
     return tuple(version for version in ran if version != left and _forbidding(record, version) is None)
 
 
-def _refusals(record: Record, environment: Environment, version: str) -> Iterator[Finding]:
+def _refusals(record: Record, environment: Environment, version: str, own: str) -> Iterator[Finding]:
     if not record.authority:
         yield unadopted(environment)
         return
-    holder, targets = record.open_operation, reachable_versions(record)
+    holder, targets = _holder(record, own), reachable_versions(record)
     reachable = f"a rollback reaches {', '.join(targets)}" if targets else "no rollback is possible"
     if holder is not None:
-        details, migration = holder.details, holder.tasks.get(POST_DEPLOY)
-        if details.kind is OperationKind.POST_DEPLOY and migration is not None and migration.state == "started":
+        details = holder.details
+        if (since := _migrating_since(holder)) is not None:
+            of = details.version if details.kind is OperationKind.POST_DEPLOY else record.deployed_version
             yield Finding(
                 gate=MIGRATING,
-                message=f"{details.id} runs the post-deploy migrations of {details.version}, which are never abandoned",
-                since=migration.at,
+                message=f"{details.id} runs the post-deploy migrations of {of}, which are never abandoned",
+                since=since,
                 by=details.requested_by,
-                lifts="wait until they have ended",
+                lifts="wait until they have ended; if their process died, run that task again: it finds them",
             )
         else:
             ended = f"{details.id} ({details.kind.value} of {details.version}) is open and would be ended by it"
-            yield Finding(gate="lease", weight=Weight.TOLD, message=ended, since=details.opened_at)
+            yield Finding(gate=LEASE, weight=Weight.TOLD, message=ended, since=details.opened_at)
     if version not in (deployed.version for deployed in record.deployed):
         yield Finding(gate=NEVER_DEPLOYED, message=f"{version} never ran on the whole fleet", lifts=reachable)
     if (point := _forbidding(record, version)) is not None:
@@ -103,12 +111,29 @@ def _refusals(record: Record, environment: Environment, version: str) -> Iterato
             by=point.by,
             lifts=reachable,
         )
-    if version == _left(record):
+    if version == _left(record, own):
         yield Finding(gate=NOT_OLDER, message=f"{version} is what the fleet runs", lifts=reachable)
+    if (why := record.rejected.get(version)) is not None:
+        yield Finding(gate=REJECTED, weight=Weight.TOLD, message=f"{version} was rejected once: {why}")
 
 
-def _left(record: Record) -> str:
+def _holder(record: Record, own: str) -> OperationRecord | None:
+    """The open operation that a rollback would end, which it is not itself."""
+    holder = record.open_operation
+    return None if holder is None or holder.details.id == own else holder
+
+
+def _migrating_since(holder: OperationRecord) -> datetime | None:
+    """Say since when post-deploy migrations run in an operation: in one of their own, or as a deploy's first step."""
+    task = POST_DEPLOY if holder.details.kind is OperationKind.POST_DEPLOY else PENDING_POST_DEPLOY
+    state = holder.tasks.get(task)
+    return state.at if state is not None and state.state == "started" else None
+
+
+def _left(record: Record, own: str = "") -> str:
     """The version that a rollback leaves."""
+    if own:
+        return record.operations[own].details.restore_from
     holder = record.open_operation
     if holder is not None and holder.details.kind in (OperationKind.DEPLOY, OperationKind.ROLLBACK):
         return holder.details.version

@@ -15,7 +15,7 @@ from takeoff.core.alerts import AlertsSeen, stage_matchers
 from takeoff.core.check_settings import AlertSettings
 from takeoff.core.environment import Environment
 from takeoff.core.errors import CheckFailed, ConfigError, TakeoffError
-from takeoff.core.operation import Driver
+from takeoff.core.operation import Driver, OperationKind
 from takeoff.core.strict_model import format_duration
 from takeoff.core.task_ids import TaskSpec
 from takeoff.engine.checks import Check, joined_check
@@ -85,7 +85,7 @@ class Bake:
 
 
 async def begin_alerts(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> Bake | TaskResult:
-    """Look at the alerts, and begin the stage's bake; a result if the operation has ended well already.
+    """Look at the alerts, and begin the stage's bake; a result if there is nothing to wait for.
 
     Raises:
         CheckFailed: there are new alerts, or the heartbeat does not fire.
@@ -101,6 +101,9 @@ async def begin_alerts(session: Session, operation_id: str, task: TaskSpec, driv
         seen = await _look(session, check.stage, baseline)
         if not seen.good:
             raise _not_passed(check, seen.sentence)
+        if check.part.operation.kind is OperationKind.ROLLBACK:
+            # The version is known; who waits for the way back is not kept waiting for it to prove itself again.
+            return await check.finish(f"{seen.sentence}; no bake after a rollback")
         bake = bake_time(session.environment, check.stage)
         session.progress.line(f"{seen.sentence}; stage {check.stage} bakes for {format_duration(bake)}")
         return Bake(check.stage, baseline, session.clock.now() + bake)

@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from takeoff.core.environment import Environment
 from takeoff.core.errors import ConfigError
 from takeoff.core.operation import OperationKind
 from takeoff.core.record import OperationRecord, Record
-from takeoff.core.task_ids import FINISH, LEASE, PREFLIGHT, TaskKind, TaskSpec, deploy_tasks
-from takeoff.engine.alerts import check_alerts
+from takeoff.core.task_ids import LEASE, PREFLIGHT, TaskKind, TaskSpec, deploy_tasks
+from takeoff.engine.carrying_out import Watcher, carry_out, unfinished
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.opening import DeployRequest, open_deploy
 from takeoff.engine.packages import find_version
-from takeoff.engine.preflight import Preflight, preflight
-from takeoff.engine.qa import check_qa
+from takeoff.engine.preflight import preflight
 from takeoff.engine.session import Session
-from takeoff.engine.tasks import TaskResult, run_task
 
 OPENING = (TaskKind.NEW_PACKAGE, TaskKind.PREFLIGHT, TaskKind.LEASE)
 AFTER_THE_END = (TaskKind.APPROVE, TaskKind.POST_DEPLOY)
-
-
-class Watcher(Protocol):
-    """Whoever looks on while tasks run."""
-
-    def found(self, looked: Preflight) -> None:
-        """Preflight is done."""
-        ...
-
-    def begins(self, task: TaskSpec, hosts: int) -> None:
-        """A task begins that concerns so many hosts; 0 if it is not about hosts."""
-        ...
-
-    def skipped(self, task: TaskSpec) -> None:
-        """A task was done before."""
-        ...
-
-    def ended(self, task: TaskSpec, result: TaskResult) -> None:
-        """A task has done what it has to do."""
-        ...
 
 
 async def deploy(session: Session, request: DeployRequest, watcher: Watcher, *, only: str = "") -> str:
@@ -66,7 +43,7 @@ async def deploy(session: Session, request: DeployRequest, watcher: Watcher, *, 
     record = await session.journal.read()
     holder = await _open_deploy_of(session, record, request.version)
     if holder is not None:
-        operation_id, left = holder.details.id, _unfinished(tasks, holder)
+        operation_id, left = holder.details.id, unfinished(tasks, holder)
         if request.skips:
             gates = ", ".join(request.skips)
             raise ConfigError(f"--skip {gates}: {operation_id} is open already, its gates were passed when it opened")
@@ -89,23 +66,10 @@ async def deploy(session: Session, request: DeployRequest, watcher: Watcher, *, 
         return operation_id
     for task in tasks:
         if only == task.id or (not only and task in left):
-            await _carry_out(session, operation_id, task, request.by, watcher)
+            await carry_out(session, operation_id, task, request.by, watcher)
         elif not only:
             watcher.skipped(task)
     return operation_id
-
-
-async def _carry_out(session: Session, operation_id: str, task: TaskSpec, by: str, watcher: Watcher) -> None:
-    watcher.begins(task, _hosts_of(session.environment, task))
-    driver = new_driver(task.id, by)
-    match task.kind:
-        case TaskKind.QA:
-            result = await check_qa(session, operation_id, task, driver)
-        case TaskKind.ALERTS:
-            result = await check_alerts(session, operation_id, task, driver)
-        case _:
-            result = await run_task(session, operation_id, task, driver)
-    watcher.ended(task, result)
 
 
 def _moving_tasks(environment: Environment) -> tuple[TaskSpec, ...]:
@@ -116,15 +80,6 @@ def _check_only(only: str, tasks: Sequence[TaskSpec]) -> None:
     known = (PREFLIGHT, LEASE, *(task.id for task in tasks))
     if only and only not in known:
         raise ConfigError(f"--only {only}: a deploy has no such task; its tasks are {', '.join(known)}")
-
-
-def _unfinished(tasks: Sequence[TaskSpec], holder: OperationRecord) -> Sequence[TaskSpec]:
-    """The first task that is not finished, and all after it."""
-    for number, task in enumerate(tasks):
-        state = holder.tasks.get(task.id)
-        if state is None or state.state != "finished":
-            return tasks[number:]
-    return tasks[-1:] if tasks[-1].id == FINISH else ()
 
 
 async def _open_deploy_of(session: Session, record: Record, typed: str) -> OperationRecord | None:
@@ -140,13 +95,3 @@ async def _open_deploy_of(session: Session, record: Record, typed: str) -> Opera
         return holder
     found = await find_version(session, typed)
     return holder if found.version.text == holder.details.version else None
-
-
-def _hosts_of(environment: Environment, task: TaskSpec) -> int:
-    match task.kind:
-        case TaskKind.ROLLOUT:
-            return sum(1 for _ in environment.members(task.stage or None, task.role))
-        case TaskKind.WARMUP:
-            return len(environment.fleet)
-        case _:
-            return 0

@@ -11,6 +11,7 @@ from takeoff.core.gates import HOSTS, blockers
 from takeoff.core.journal_entries import TaskFinished
 from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.task_ids import TaskSpec
+from takeoff.engine.after_rollback import after_rollback
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.task_result import TaskResult
 from takeoff.fleet.host_look import look_at
@@ -30,15 +31,16 @@ async def finish(part: OperationPart, task: TaskSpec) -> TaskResult:
         CheckFailed: a host runs another version, or is not as it should be.
     """
     begun = part.session.clock.monotonic()
-    if part.operation.kind is OperationKind.ROLLBACK:
+    if rollback := part.operation.kind is OperationKind.ROLLBACK:
         part.session.progress.line(await install_on_blessed_node(part.fleet, part.lease, rollback=True))
     left = (await part.session.journal.read()).left_behind
     count = await verify_fleet(part, part.operation.version, left_behind=left)
     behind = f"; left behind: {', '.join(left)}" if left else ""
     summary = f"all {count} hosts run {part.operation.version}{behind}"
     seconds = round(part.session.clock.monotonic() - begun, 1)
+    told = await after_rollback(part) if rollback else ()
     ended = TaskFinished(task=task.id, seconds=seconds, summary=summary)
-    await part.session.leases.close(part.lease, Outcome.SUCCEEDED, by=part.lease.driver.by, bodies=(ended,))
+    await part.session.leases.close(part.lease, Outcome.SUCCEEDED, by=part.lease.driver.by, bodies=(*told, ended))
     return TaskResult(summary=summary, journalled=True)
 
 

@@ -60,7 +60,7 @@ async def open_deploy(session: Session, request: DeployRequest, driver: Driver) 
     check_skips(request.skips)
     record = await session.journal.read()
     if (mine := operation_of_run(record, request.run)) is not None:
-        return await _opened_before(session, record, mine, driver)
+        return await opened_before(session, record, mine, driver)
     found = await find_version(session, request.version)
     version = found.version.text
     looked = await look_at_hosts(session.fleet, version=version, left_behind=tuple(record.left_behind))
@@ -109,7 +109,12 @@ def placements(environment: Environment) -> tuple[Placement, ...]:
     )
 
 
-async def _opened_before(session: Session, record: Record, mine: OperationRecord, driver: Driver) -> Lease:
+async def opened_before(session: Session, record: Record, mine: OperationRecord, driver: Driver) -> Lease:
+    """Go on with an operation that an earlier try of the same run opened; it is never opened again.
+
+    Raises:
+        Superseded: it is closed, and something came after it or it did not end well.
+    """
     details = mine.details
     if mine.outcome is None:
         part = await OperationPart.join(session, details.id, driver)

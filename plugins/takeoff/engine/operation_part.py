@@ -87,8 +87,11 @@ class OperationPart:
             f"operation {self.operation.id} {why}: {self.lease.driver.task} stops and changes nothing more"
         )
 
-    async def announce(self, *, point_of_no_return: str = "") -> None:
+    async def announce(self, *, point_of_no_return: str = "") -> dict[str, str]:
         """Tell every host and balancer node this driver's epoch, and journal which could not be told.
+
+        Returns:
+            Those: host → why; an older driver that still lives may change them until they hear of this one.
 
         Raises:
             Superseded: a host knows a newer driver.
@@ -104,3 +107,4 @@ class OperationPart:
             self.session.progress.line(f"{note.host}: {note.text}")
         if notes:
             await self.tell(*notes)
+        return heard.unfenced

@@ -6,8 +6,9 @@ from typing import Literal
 
 from takeoff.core.operation import Stored
 from takeoff.core.plan import Plan, make_plan
-from takeoff.core.verdict import Verdict, rollback_verdict
+from takeoff.core.verdict import Verdict
 from takeoff.engine.packages import find_version
+from takeoff.engine.rollback_verdict import judge
 from takeoff.engine.session import Session
 from takeoff.fleet.host_preflight import look_at_hosts
 
@@ -43,13 +44,12 @@ async def view_plan(session: Session, version: str, *, rollback: bool = False) -
         SourceUnavailable: no package source answers.
         HostUnreachable: the blessed node, which keeps the journal, gives no answer.
     """
+    if rollback:
+        judged = await judge(session, version)
+        return PlanView(plan=judged.plan, digest=judged.plan.digest, verdict=judged.verdict, silent=judged.silent)
     record = await session.journal.read()
     found = await find_version(session, version)
     report = await look_at_hosts(session.fleet, version=found.version.text, left_behind=tuple(record.left_behind))
-    plan = make_plan(session.environment, found.version.text, report.installed, rollback=rollback, basis=record.head)
-    return PlanView(
-        plan=plan,
-        digest=plan.digest,
-        verdict=rollback_verdict(record, session.environment, found.version.text) if rollback else None,
-        silent=tuple(host for host in session.environment.fleet if host not in report.looked_at),
-    )
+    plan = make_plan(session.environment, found.version.text, report.installed, basis=record.head)
+    silent = tuple(host for host in session.environment.fleet if host not in report.looked_at)
+    return PlanView(plan=plan, digest=plan.digest, silent=silent)

@@ -1,0 +1,46 @@
+"""`takeoff rollback`: the fleet taken back to a version that it ran before."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from takeoff.commands.arguments import Env, Version, asking_user, env_first, parse_reasons
+from takeoff.commands.console import say
+from takeoff.commands.running import run_in_session
+
+Forces = Annotated[
+    list[str] | None,
+    typer.Option("--force", metavar="NAME=REASON", help="Pass a refusal, with a reason that the journal keeps."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(rollback)
+
+
+def rollback(
+    env: Env,
+    version: Version,
+    reason: Annotated[str, typer.Option("--reason", help="Why: the version that is left is rejected with it.")],
+    force: Forces = None,
+) -> None:
+    """Take the fleet back to VERSION, or go on with its open rollback; deploys stay paused afterwards."""
+    env, version = env_first(env, version)
+    carry_out_rollback(env, version, reason, force)
+
+
+def carry_out_rollback(env: str, version: str, reason: str, force: list[str] | None) -> None:
+    """Roll back, with its progress shown; also what ``takeoff deploy --rollback`` does."""
+    from takeoff.commands.deploy_progress import DeployProgress
+    from takeoff.engine.rollback_verdict import RollbackRequest
+    from takeoff.engine.rolling_back import roll_back
+
+    request = RollbackRequest(
+        version=version, by=asking_user(), reason=reason, force=parse_reasons("--force", "NAME", force)
+    )
+    with DeployProgress() as progress:
+        run_in_session(env, lambda session: roll_back(session, request, progress), progress)
+    say(f"deploys of {env} stay paused: `takeoff resume {env}` lets them go on")

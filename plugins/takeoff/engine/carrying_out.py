@@ -1,0 +1,72 @@
+"""Tasks carried out one after the other without Airflow, with somebody who looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from takeoff.core.environment import Environment
+from takeoff.core.record import OperationRecord
+from takeoff.core.task_ids import FINISH, TaskKind, TaskSpec
+from takeoff.engine.alerts import check_alerts
+from takeoff.engine.drivers import new_driver
+from takeoff.engine.qa import check_qa
+from takeoff.engine.session import Session
+from takeoff.engine.task_result import TaskResult
+from takeoff.engine.tasks import run_task
+
+if TYPE_CHECKING:
+    from takeoff.engine.preflight import Preflight
+
+
+class Watcher(Protocol):
+    """Whoever looks on while tasks run."""
+
+    def found(self, looked: Preflight) -> None:
+        """Preflight is done."""
+        ...
+
+    def begins(self, task: TaskSpec, hosts: int) -> None:
+        """A task begins that concerns so many hosts; 0 if it is not about hosts."""
+        ...
+
+    def skipped(self, task: TaskSpec) -> None:
+        """A task was done before."""
+        ...
+
+    def ended(self, task: TaskSpec, result: TaskResult) -> None:
+        """A task has done what it has to do."""
+        ...
+
+
+async def carry_out(session: Session, operation_id: str, task: TaskSpec, by: str, watcher: Watcher) -> None:
+    """Carry out one task of an open operation; raises as the task does."""
+    watcher.begins(task, _hosts_of(session.environment, task))
+    driver = new_driver(task.id, by)
+    match task.kind:
+        case TaskKind.QA:
+            result = await check_qa(session, operation_id, task, driver)
+        case TaskKind.ALERTS:
+            result = await check_alerts(session, operation_id, task, driver)
+        case _:
+            result = await run_task(session, operation_id, task, driver)
+    watcher.ended(task, result)
+
+
+def unfinished(tasks: Sequence[TaskSpec], holder: OperationRecord) -> Sequence[TaskSpec]:
+    """The first task that is not finished, and all after it."""
+    for number, task in enumerate(tasks):
+        state = holder.tasks.get(task.id)
+        if state is None or state.state != "finished":
+            return tasks[number:]
+    return tasks[-1:] if tasks[-1].id == FINISH else ()
+
+
+def _hosts_of(environment: Environment, task: TaskSpec) -> int:
+    match task.kind:
+        case TaskKind.ROLLOUT:
+            return sum(1 for _ in environment.members(task.stage or None, task.role))
+        case TaskKind.WARMUP:
+            return len(environment.fleet)
+        case _:
+            return 0
