@@ -23,8 +23,8 @@ def suite(**values):
     ("status", "report", "said"),
     [
         pytest.param("success", TestReport(), "without a single test", id="no test ran"),
-        pytest.param("success", TestReport(total=4, skipped=4), "all 4 tests were skipped", id="every test was skipped"),
-        pytest.param("success", TestReport(total=4, failed=("clone",)), "1 test failed (clone)", id="a failure allowed"),
+        pytest.param("success", TestReport(total=4, skipped=4), "all 4 tests were skipped", id="every one skipped"),
+        pytest.param("success", TestReport(total=4, failed=("clone",)), "1 test failed (clone)", id="allowed to fail"),
         pytest.param(
             "success", TestReport(total=4, unreadable={"smoke": "JUnit XML parsing failed"}),
             "cannot be read (smoke: JUnit XML parsing failed)", id="an unreadable report",

@@ -78,6 +78,11 @@ class HostJournal:
         """Name of the host that the journal is kept on."""
         return self._environment.deploy_node.name
 
+    @property
+    def known(self) -> Record:
+        """The record as this process read or wrote it last; nobody is asked."""
+        return self._text.record
+
     async def read(self) -> Record:
         """Fold the whole journal; see :meth:`takeoff.fleet.protocols.Journal.read`."""
         async with self._lock:

@@ -11,7 +11,7 @@ from takeoff.environment_files import load_environment
 from takeoff.operators.airflow_run import AirflowRun
 from takeoff.operators.credentials import AirflowCredentials
 from takeoff.operators.log_progress import LogProgress
-from takeoff.operators.mirrored_state import mirror_state
+from takeoff.operators.mirrored_state import mirrored
 from takeoff.operators.plain_errors import plain_errors
 
 if TYPE_CHECKING:
@@ -51,8 +51,5 @@ async def work_in_session(environment: str, log: Logger, work: Callable[[Session
     # asyncssh tells each step of each connection at level INFO: nobody would find the task's own lines among them.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     loaded = load_environment(environment)
-    async with open_session(loaded, AirflowCredentials(), LogProgress(log)) as session:
-        try:
-            return await work(session)
-        finally:
-            await mirror_state(session)
+    async with open_session(loaded, AirflowCredentials(), LogProgress(log)) as session, mirrored(session):
+        return await work(session)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from airflow.sdk import Variable
@@ -16,8 +18,35 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def mirror_state(session: Session) -> None:
-    """Write what the journal says now; failing to do so never fails a task, and the web side tells the status's age."""
+LOOK_S = 1.0
+"""Seconds between two looks whether this process has brought the journal further."""
+
+
+@asynccontextmanager
+async def mirrored(session: Session) -> AsyncIterator[None]:
+    """Bring the mirror up to date whenever the work inside has brought the journal further, and at its end."""
+    keeping = asyncio.create_task(_keep(session))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+        if session.journal.known.seq:  # Otherwise the journal could not be read, and asking again would only cost time.
+            await _mirror(session)
+
+
+async def _keep(session: Session) -> None:
+    seen = session.journal.known.seq
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if session.journal.known.seq != seen:
+            seen = session.journal.known.seq
+            await _mirror(session)
+
+
+async def _mirror(session: Session) -> None:
+    """Write what the journal says now; failing to do so never fails a task: the web side tells the status's age."""
     from takeoff.engine.status import look
 
     try:
