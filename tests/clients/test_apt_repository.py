@@ -244,3 +244,32 @@ def test_what_the_repository_has_is_named_if_it_has_not_the_architecture(
     archive.publish("17.4.1-ee.0")
     with pytest.raises(SourceUnavailable, match=r"lists no main/binary-s390x/Packages.*it has main/binary-amd64"):
         repository(settings={"architectures": ["s390x"]}).read()
+
+
+def test_a_server_that_does_not_tell_the_length_is_read_too(
+    archive: Archive, web: Script, repository: Repository
+) -> None:
+    archive.publish("17.4.1-ee.0")
+
+    def chunked(handler: Handler) -> None:
+        body = (archive.root / handler.path.lstrip("/")).read_bytes()
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for part in (body[:7], body[7:]):
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    web.answers["InRelease"] = web.answers["Packages.xz"] = chunked
+    assert versions(repository().read()) == ["17.4.1-ee.0"]
+
+
+def test_an_index_that_is_declared_an_encoding_is_taken_as_the_file_that_it_is(
+    archive: Archive, web: Script, repository: Repository
+) -> None:
+    archive.add("17.4.1-ee.0")
+    archive.index(forms=("", ".gz"))
+    archive.sign(archive.release())
+    body = (archive.root / f"dists/{SUITE}/main/binary-amd64/Packages.gz").read_bytes()
+    web.answers["Packages.gz"] = lambda handler: handler.reply(200, body, Content_Encoding="gzip")
+    assert versions(repository().read()) == ["17.4.1-ee.0"]
