@@ -2,14 +2,13 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
 
-from lab.state import LabState
-from tests.lab.running_lab import Lab, eventually, lab_command
+from tests.lab.running_lab import Lab, eventually
 
 pytestmark = pytest.mark.lab
 
@@ -20,16 +19,6 @@ apt-get update -q && apt-get install -y -q --allow-downgrades gitlab-ee={version
 rm "$TAKEOFF_HOST_ROOT/etc/gitlab/skip-auto-reconfigure"
 """
 MIGRATE = "SKIP_POST_DEPLOYMENT_MIGRATIONS=true gitlab-ctl reconfigure"
-
-
-@pytest.fixture
-def fresh_lab(tmp_path: Path) -> Iterator[Lab]:
-    """A lab whose database may be ruined."""
-    folder = tmp_path / "lab"
-    result = lab_command(folder, "up", "--hosts", "8", "--stand-ins")
-    assert result.returncode == 0, result.stdout + result.stderr
-    yield Lab(LabState(folder))
-    assert lab_command(folder, "down").returncode == 0
 
 
 def notes(lab: Lab, host: str) -> requests.Response:

@@ -41,8 +41,8 @@ def all_ports(lab: Lab) -> list[int]:
     return [end.port for end in ends if end] + [int(record.settings["control_port"])]
 
 
-def test_down_leaves_no_process_no_port_and_no_file(tmp_path: Path) -> None:
-    folder = tmp_path / "lab"
+def test_down_leaves_no_process_no_port_and_no_file(lab_folder: Path) -> None:
+    folder = lab_folder
     assert lab_command(folder, "up", "--hosts", "8").returncode == 0
     lab = Lab(LabState(folder))
     lab.command("traffic", "start")
@@ -58,8 +58,8 @@ def test_down_leaves_no_process_no_port_and_no_file(tmp_path: Path) -> None:
     assert lab_command(folder, "down").returncode == 0, "down again is safe"
 
 
-def test_two_labs_do_not_meet(lab: Lab, tmp_path: Path) -> None:
-    folder = tmp_path / "second"
+def test_two_labs_do_not_meet(lab: Lab, lab_folder: Path) -> None:
+    folder = lab_folder
     assert lab_command(folder, "up", "--hosts", "8", "--stand-ins", "--version", "16.11.0-ee.0").returncode == 0
     second = Lab(LabState(folder))
     assert not set(all_ports(lab)) & set(all_ports(second))
@@ -81,8 +81,8 @@ def test_up_again_starts_what_has_ended_on_the_same_ports(lab: Lab) -> None:
     assert all(running(each) for each in lab.record.processes)
 
 
-def test_down_also_finds_the_hosts_processes_when_the_labs_own_were_killed(tmp_path: Path) -> None:
-    folder = tmp_path / "lab"
+def test_down_also_finds_the_hosts_processes_when_the_labs_own_were_killed(lab_folder: Path) -> None:
+    folder = lab_folder
     assert lab_command(folder, "up", "--hosts", "8", "--stand-ins").returncode == 0
     kill_processes([process for each in LabState(folder).read().processes if (process := running(each))])
     assert processes_with(str(folder)), "applications run on"
@@ -109,8 +109,8 @@ def test_a_mistake_is_one_sentence(lab: Lab, arguments: list[str], message: str)
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_lab_that_cannot_start_says_so_and_leaves_nothing(tmp_path: Path) -> None:
-    folder = tmp_path / "lab"
+def test_a_lab_that_cannot_start_says_so_and_leaves_nothing(lab_folder: Path) -> None:
+    folder = lab_folder
     result = lab_command(folder, "up", "--hosts", "5")
     assert result.returncode == 1
     assert result.stderr == "a lab needs at least 8 hosts (one for each role and stage), not 5\n"

@@ -7,6 +7,7 @@ started again in place with the listening socket kept, so that connections wait 
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -28,6 +29,9 @@ LISTENER = "GITLAB_LISTENER"
 FINISH_SECONDS = 10
 """How long requests under way may take after TERM or HUP."""
 
+FRESH_SECONDS = 1
+"""How long a connection without any request may keep the server from ending."""
+
 
 class Request:
     """One request: method, path, query (name → last value), headers (lower case) and body."""
@@ -42,28 +46,31 @@ class Server:
     """Serves `handle(request) -> (status, body, content type)`, one thread for each connection."""
 
     def __init__(self, address, port, handle):
-        self.handle, self.stopping, self.busy, self.served = handle, False, 0, 0
+        self.handle, self.stopping, self.busy = handle, False, 0
         self.lock = threading.Lock()
-        self.idle = set()
+        self.fresh, self.idle = set(), set()  # connections before their first request, and between two
         inherited = os.environ.pop(LISTENER, None)
         if inherited:
             self.listener = socket.socket(fileno=int(inherited))
         else:
             self.listener = socket.create_server((address, port), backlog=256)
-        self.wake, self.woken = socket.socketpair()
+        self.listener.settimeout(1)
+        self.orders, self.ordered = socket.socketpair()
+        self.halted, self.halt = socket.socketpair()
 
     def run(self):
         """Serve until TERM or HUP."""
         threading.stack_size(256 * 1024)
-        signal.signal(signal.SIGTERM, lambda *_: self.wake.send(b"T"))
-        signal.signal(signal.SIGINT, lambda *_: self.wake.send(b"T"))
-        signal.signal(signal.SIGHUP, lambda *_: self.wake.send(b"H"))
-        threading.Thread(target=self._accept, daemon=True).start()
-        order = self.woken.recv(1)
+        signal.signal(signal.SIGTERM, lambda *_: self.orders.send(b"T"))
+        signal.signal(signal.SIGINT, lambda *_: self.orders.send(b"T"))
+        signal.signal(signal.SIGHUP, lambda *_: self.orders.send(b"H"))
+        accepting = threading.Thread(target=self._accept, daemon=True)
+        accepting.start()
+        order = self.ordered.recv(1)
         self.stopping = True
+        self.halt.send(b".")
+        accepting.join()
         if order == b"T":
-            # shutdown() wakes the accepting thread, close() alone does not
-            self.listener.shutdown(socket.SHUT_RDWR)
             self.listener.close()
         self._finish()
         if order == b"H":
@@ -72,48 +79,55 @@ class Server:
             os.execv(sys.executable, [sys.executable, "-ESs", *sys.argv])  # noqa: S606
 
     def _finish(self):
-        deadline = time.monotonic() + FINISH_SECONDS
-        while time.monotonic() < deadline:
+        """Wait for requests under way, and a little for the first one of connections that were just made."""
+        started = time.monotonic()
+        while (waited := time.monotonic() - started) < FINISH_SECONDS:
             with self.lock:
                 for connection in self.idle:
                     with contextlib.suppress(OSError):
                         connection.shutdown(socket.SHUT_RDWR)
                 self.idle.clear()
-                if not self.busy:
+                if not self.busy and (not self.fresh or waited > FRESH_SECONDS):
                     return
             time.sleep(0.02)
 
     def _accept(self):
-        while not self.stopping:
+        while self.halted not in select.select([self.listener, self.halted], [], [])[0]:
             try:
                 connection, _ = self.listener.accept()
-            except OSError:
-                return
+            except OSError:  # it was gone again before it was taken
+                continue
+            connection.settimeout(None)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.lock:
+                self.fresh.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
         stream = connection.makefile("rb")
         try:
-            while not self.stopping:
-                with self.lock:
-                    self.idle.add(connection)
+            while True:
                 first = stream.readline(8192)
                 with self.lock:
+                    self.fresh.discard(connection)
                     self.idle.discard(connection)
                     if not first.strip():
                         return
                     self.busy += 1
                 try:
-                    if not self._answer(connection, stream, first):
-                        return
+                    last = not self._answer(connection, stream, first)
                 finally:
                     with self.lock:
                         self.busy -= 1
-                        self.served += 1
+                        self.idle.add(connection)
+                if last or self.stopping:
+                    return
         except (OSError, ValueError):
             pass  # the other side left, or sent what is no request
         finally:
+            with self.lock:
+                self.fresh.discard(connection)
+                self.idle.discard(connection)
             stream.close()
             connection.close()
 
