@@ -26,7 +26,7 @@ async def adopt(session: Session, *, by: str) -> Record:
     environment = session.environment
     record = await session.journal.read()
     _refuse_second(record, environment.name)
-    facts = await asyncio.gather(*(read_facts(session.fleet.script, host) for host in environment.fleet))
+    facts = await _facts_of_all(session)
     _refuse_strangers(facts, environment.name)
     versions = {one.host: one.version for one in facts if one.version}
     version = _one_version(environment.fleet, versions)
@@ -37,6 +37,15 @@ async def adopt(session: Session, *, by: str) -> Record:
         return [adopted]
 
     return await decide(session, decision, by=by)
+
+
+async def _facts_of_all(session: Session) -> list[HostFacts]:
+    """Ask every host; all are heard before the first silent one is told of."""
+    asked = (read_facts(session.fleet.script, host) for host in session.environment.fleet)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    if failures := [answer for answer in answers if isinstance(answer, BaseException)]:
+        raise failures[0]
+    return [answer for answer in answers if isinstance(answer, HostFacts)]
 
 
 def _refuse_second(record: Record, environment: str) -> None:
