@@ -38,6 +38,7 @@ PARAMS = {
         additionalProperties={"type": "string", "minLength": 1},
         description='Gates to pass, each with a reason: {"freeze": "hotfix for …"}.',
     ),
+    "requested_by": Param(None, type=["null", "string"], description="Who asked, where a service asks for them."),
 }
 
 OPERATORS = {

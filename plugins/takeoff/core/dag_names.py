@@ -8,6 +8,16 @@ def deploy_dag(environment: str) -> str:
     return f"deploy_{environment}"
 
 
+def rollback_dag(environment: str) -> str:
+    """Name the DAG that rolls back."""
+    return f"rollback_{environment}"
+
+
+def control_dag(environment: str) -> str:
+    """Name the DAG that carries out one action on a worker."""
+    return f"control_{environment}"
+
+
 def package_asset(environment: str) -> str:
     """Name the asset whose events start a deploy at once."""
     return f"takeoff.package.{environment}"

@@ -21,6 +21,14 @@ def finished_text(environment: str, package: str, version: str, by: str, url: st
     return f":white_check_mark: *{environment}* runs {package} `{escape(version)}` (asked by {escape(by)}){_link(url)}"
 
 
+def rolled_back_text(environment: str, package: str, version: str, left: str, by: str, url: str) -> str:
+    """Tell that an environment was taken back, and that somebody has to let deploys go on."""
+    return (
+        f":leftwards_arrow_with_hook: *{environment}* is back on {package} `{escape(version)}`; `{escape(left)}` is "
+        f"rejected and deploys stay paused until they are resumed (asked by {escape(by)}){_link(url)}"
+    )
+
+
 def failed_text(environment: str, task: str, error: str, url: str) -> str:
     """Tell that a task failed and waits for a person."""
     shown = error if len(error) <= SHOWN else error[:SHOWN] + "…"

@@ -8,13 +8,15 @@ from urllib.parse import quote
 
 from airflow.sdk import conf
 
+from takeoff.core.dag_names import rollback_dag
 from takeoff.core.errors import ConfigError
-from takeoff.core.task_ids import LEASE, NEW_PACKAGE
+from takeoff.core.task_ids import LEASE, NEW_PACKAGE, STOP_DEPLOY, VERDICT
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from takeoff.engine.opening import DeployRequest
+    from takeoff.engine.rollback_verdict import RollbackRequest
 
 AUTOMATIC = ("scheduled", "asset_triggered", "backfill")
 """Types of runs that nobody started by hand."""
@@ -32,6 +34,7 @@ class AirflowRun(NamedTuple):
         by: who started it.
         reason: why, in their words.
         skips: gate → reason.
+        force: refusal → reason, in a rollback.
     """
 
     dag_id: str
@@ -42,6 +45,7 @@ class AirflowRun(NamedTuple):
     by: str
     reason: str
     skips: Mapping[str, str]
+    force: Mapping[str, str] = {}
 
     @classmethod
     def of(cls, context: Context) -> AirflowRun:
@@ -54,9 +58,10 @@ class AirflowRun(NamedTuple):
             task_id=instance.task_id,
             last_try=instance.try_number > (instance.max_tries or 0),
             automatic=automatic,
-            by="schedule" if automatic else getattr(run, "triggering_user_name", None) or "airflow",
+            by="schedule" if automatic else _asked_by(run, params),
             reason=str(params.get("reason") or ""),
             skips=dict(params.get("skip") or {}),
+            force=dict(params.get("force") or {}),
         )
 
     @property
@@ -76,6 +81,12 @@ class AirflowRun(NamedTuple):
 
         return DeployRequest(version, self.by, self.reason, self.automatic, self.name, self.url, self.skips)
 
+    def rollback_request(self, version: str) -> RollbackRequest:
+        """Ask the engine for a rollback to that version, in this run's name."""
+        from takeoff.engine.rollback_verdict import RollbackRequest
+
+        return RollbackRequest(version, self.by, self.reason, self.name, self.url, self.force)
+
 
 def chosen_version(context: Context) -> str:
     """Read what ``new_package`` has found.
@@ -87,12 +98,29 @@ def chosen_version(context: Context) -> str:
 
 
 def opened_operation(context: Context) -> str:
-    """Read the id of the operation that ``lease`` has opened.
+    """Read the id of the operation that ``lease``, or in a rollback ``stop_deploy``, has opened.
 
     Raises:
         ConfigError: it has opened none, so this task should not run.
     """
-    return _pulled(context, LEASE, "it opens the operation")
+    rollback = context["dag_run"].dag_id.startswith(rollback_dag(""))
+    return _pulled(context, STOP_DEPLOY if rollback else LEASE, "it opens the operation")
+
+
+def judged_version(context: Context) -> str:
+    """Read the version that ``verdict`` has found reachable.
+
+    Raises:
+        ConfigError: it has found none, so this task should not run.
+    """
+    return _pulled(context, VERDICT, "it says whether the version can be reached")
+
+
+def _asked_by(run: Any, params: Mapping[str, Any]) -> str:
+    """Name who started a run; where a service did so for a person in chat, both."""
+    user = getattr(run, "triggering_user_name", None) or "airflow"
+    asked = str(params.get("requested_by") or "")
+    return f"{asked} through {user}" if asked else user
 
 
 def _pulled(context: Context, task_id: str, why: str) -> str:

@@ -177,8 +177,13 @@ _TASKS: dict[TaskKind, Runbook] = {
 
 
 def task_runbook(kind: TaskKind, environment: str) -> str:
-    """Write a task's runbook in Markdown."""
-    does, failure, action = (text.format(environment=environment) for text in _TASKS[kind])
+    """Write the runbook of a deploy's task in Markdown."""
+    return runbook_text(_TASKS[kind], environment)
+
+
+def runbook_text(runbook: Runbook, environment: str) -> str:
+    """Write a runbook in Markdown."""
+    does, failure, action = (text.format(environment=environment) for text in runbook)
     return f"**What it does.** {does}\n\n**If it fails.** {failure}\n\n**What to do.** {action}"
 
 

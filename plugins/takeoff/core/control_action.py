@@ -1,0 +1,20 @@
+"""What a run of ``control_<environment>`` can be asked to do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ControlAction(StrEnum):
+    """One action, as the DAG's param ``action`` names it."""
+
+    PAUSE = "pause"
+    """Hold automatic deploys: needs ``reason``; ``for`` such as ``2h`` ends it by itself."""
+    RESUME = "resume"
+    """Lift the hold, and Airflow's toggle with it."""
+    RELEASE_LEASE = "release_lease"
+    """Give the open operation up: needs ``reason``."""
+    ROLLBACK_CHECK = "rollback_check"
+    """Say whether a rollback to ``version`` is possible; without one, which versions can be reached."""
+    LOOK = "look"
+    """Change nothing: the status that the web side shows is brought up to date."""

@@ -1,0 +1,70 @@
+"""One action on an environment, and the sentence that says what came of it."""
+
+from __future__ import annotations
+
+from takeoff.core.control_action import ControlAction
+from takeoff.core.errors import ConfigError
+from takeoff.core.strict_model import parse_duration
+from takeoff.core.verdict import reachable_versions
+from takeoff.engine.holds import pause, resume
+from takeoff.engine.release import release_lease
+from takeoff.engine.rollback_verdict import judge
+from takeoff.engine.session import Session
+
+
+async def control(
+    session: Session, action: ControlAction, *, by: str, reason: str = "", lasting: str = "", version: str = ""
+) -> str:
+    """Carry an action out.
+
+    Args:
+        session: the environment.
+        action: what.
+        by: who asked.
+        reason: why, in their words.
+        lasting: how long a pause holds: ``2h``; for ever if empty.
+        version: target of a rollback check.
+
+    Returns:
+        What came of it, for people.
+
+    Raises:
+        ConfigError: a reason is missing, or ``lasting`` is no duration.
+        Refused: it is not possible now.
+    """
+    name = session.environment.name
+    match action:
+        case ControlAction.PAUSE:
+            return await _pause(session, by, reason, lasting)
+        case ControlAction.RESUME:
+            held = (await session.journal.read()).hold is not None
+            await resume(session, by=by, reason=reason)
+            return f"deploys of {name} go on" if held else f"deploys of {name} were not paused"
+        case ControlAction.RELEASE_LEASE:
+            record = await release_lease(session, by=by, reason=reason)
+            return f"released {next(reversed(record.operations))}; the fleet may be mixed"
+        case ControlAction.ROLLBACK_CHECK:
+            return await _check(session, version)
+        case ControlAction.LOOK:
+            return f"looked at {name}"
+
+
+async def _pause(session: Session, by: str, reason: str, lasting: str) -> str:
+    try:
+        duration = parse_duration(lasting) if lasting else None
+    except ValueError as error:
+        raise ConfigError(f"for: {error}") from None
+    record = await pause(session, by=by, reason=reason, lasting=duration)
+    until = f" until {record.hold.until:%Y-%m-%d %H:%M} UTC" if record.hold and record.hold.until else ""
+    return f"deploys of {session.environment.name} are paused{until}: {reason}"
+
+
+async def _check(session: Session, version: str) -> str:
+    targets = reachable_versions(await session.journal.read())
+    reaches = f"a rollback reaches {', '.join(targets)}" if targets else "no rollback is possible"
+    if not version:
+        return reaches
+    verdict = (await judge(session, version)).verdict
+    told = "; ".join(finding.sentence() for finding in verdict.refusals)
+    state = "can be reached" if verdict.reachable else "can NOT be reached"
+    return f"{verdict.version} {state} from {verdict.from_version}{': ' + told if told else ''}"

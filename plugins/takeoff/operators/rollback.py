@@ -1,0 +1,115 @@
+"""The tasks with which a rollback begins and ends; those between are the same as a deploy's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from takeoff.core.errors import TakeoffError
+from takeoff.core.notification_text import rolled_back_text
+from takeoff.operators.airflow_rest import connected_airflow_api, note_run
+from takeoff.operators.airflow_run import AirflowRun, judged_version
+from takeoff.operators.deploy_toggle import follow_hold
+from takeoff.operators.engine_operator import EngineOperator
+from takeoff.operators.fleet_task import FleetTaskOperator
+from takeoff.operators.notify import notify
+from takeoff.operators.tracking import track_begin, track_end
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from takeoff.core.operation import Operation
+    from takeoff.core.record import OperationRecord
+    from takeoff.engine.session import Session
+
+OVER = ("success", "failed")
+"""States of a run that has ended."""
+
+
+class VerdictOperator(EngineOperator):
+    """Says whether the version can be reached, and names what forbids it; changes nothing."""
+
+    def execute(self, context: Context) -> str:
+        """Judge, and return the version in full."""
+        run, typed = AirflowRun.of(context), str(context["params"]["version"])
+
+        async def look(session: Session) -> str:
+            from takeoff.engine.rolling_back import verdict_for
+
+            verdict = (await verdict_for(session, run.rollback_request(typed))).verdict
+            for finding in verdict.refusals:
+                self.log.info("%s: %s", finding.weight.value, finding.sentence())
+            self.log.info("%s can be reached from %s", verdict.version, verdict.from_version)
+            return verdict.version
+
+        return self.in_session(run, look)
+
+
+class PauseDeploysOperator(EngineOperator):
+    """Holds automatic deploys until a person resumes them."""
+
+    def execute(self, context: Context) -> None:
+        """Hold them."""
+        run, version = AirflowRun.of(context), judged_version(context)
+
+        async def hold(session: Session) -> None:
+            from takeoff.engine.rolling_back import pause_deploys
+
+            self.log.info("%s", await pause_deploys(session, run.rollback_request(version), version))
+            await follow_hold(self.environment, await session.journal.read())
+
+        self.in_session(run, hold)
+
+
+class StopDeployOperator(EngineOperator):
+    """Takes the lease over from whatever is open, and waits until nothing of it moves any more."""
+
+    def execute(self, context: Context) -> str:
+        """Take over, and return the id of the rollback's operation."""
+        run, version = AirflowRun.of(context), judged_version(context)
+
+        async def stop(session: Session) -> Operation:
+            from takeoff.engine.rolling_back import stop_deploy
+
+            async def end_run(taken: OperationRecord) -> None:
+                await asyncio.to_thread(self._end_run, run, taken)
+
+            lease, result = await stop_deploy(session, run.rollback_request(version), self.driver(run), end_run)
+            self.log.info("%s", result.summary)
+            await asyncio.to_thread(track_begin, session.environment, session.credentials, lease.operation)
+            return lease.operation
+
+        operation = self.in_session(run, stop)
+        note_run(run, f"Operation {operation.id}: rollback to {version}, asked by {run.by}: {run.reason}")
+        return operation.id
+
+    def _end_run(self, run: AirflowRun, taken: OperationRecord) -> None:
+        """End the run of the operation that was taken over; if that fails, its tasks are refused all the same."""
+        dag_id, slash, run_id = taken.details.run.partition("/")
+        if not slash or taken.details.run == run.name:
+            return
+        note = f"Ended by the rollback {run.name}, asked by {run.by}: {run.reason}"
+        try:
+            api = connected_airflow_api()
+            if api.run(dag_id, run_id).state not in OVER:
+                api.end_run(dag_id, run_id, "failed", note)
+                self.log.info("Run %s was ended", taken.details.run)
+        except TakeoffError as error:
+            self.log.warning(
+                "Run %s was not ended (%s): what it still tries is refused; end it by hand", taken.details.run, error
+            )
+
+
+class FinishRollbackOperator(FleetTaskOperator):
+    """Closes the operation, moves the blessed node, rejects the version that was left, and tells people."""
+
+    async def afterwards(self, session: Session, run: AirflowRun, operation_id: str) -> None:
+        """Tell the others; none of it can fail the rollback, which is over."""
+        record = await session.journal.read()
+        operation = record.operations[operation_id].details
+        text = rolled_back_text(
+            operation.environment, operation.package, operation.version, operation.restore_from, run.by, run.url
+        )
+        await asyncio.to_thread(notify, session.environment, text)
+        await asyncio.to_thread(track_end, session.environment, session.credentials, operation)
+        await follow_hold(self.environment, record)
