@@ -35,7 +35,7 @@ def build_control(environment: Environment) -> DAG:
         description=f"Pauses, resumes, releases or looks at {environment.name}",
         doc_md=control_runbook(environment.name),
         schedule=None,
-        allowed_run_types="manual",
+        allowed_run_types=["manual"],
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=16,

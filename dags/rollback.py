@@ -64,7 +64,7 @@ def build_rollback(environment: Environment) -> DAG:
         description=f"Takes {environment.name} back to a version of {environment.package.name} that it ran before",
         doc_md=rollback_runbook(environment),
         schedule=None,
-        allowed_run_types="manual",
+        allowed_run_types=["manual"],
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
         # That only one changes the fleet is the lease's work: a rollback may have to end another one.
