@@ -11,6 +11,7 @@ from takeoff.commands.console import say
 from takeoff.commands.running import run_in_session
 
 if TYPE_CHECKING:
+    from takeoff.core.record import Record
     from takeoff.engine.session import Session
 
 
@@ -33,6 +34,7 @@ def pause(
         env, lambda session: holds.pause(session, by=asking_user(), reason=reason, lasting=duration)
     )
     hold = record.hold
+    _show_in_airflow(env, record)
     until = f" until {hold.until:%Y-%m-%d %H:%M} UTC" if hold and hold.until else ""
     say(f"deploys of {env} are paused{until}: {reason}")
     if record.open_operation is not None:
@@ -43,9 +45,37 @@ def resume(env: Env, reason: Annotated[str, typer.Option("--reason", help="Why; 
     """Let automatic deploys go on."""
     from takeoff.engine import holds
 
-    async def work(session: Session) -> bool:
+    async def work(session: Session) -> tuple[bool, Record]:
         held = (await session.journal.read()).hold is not None
-        await holds.resume(session, by=asking_user(), reason=reason)
-        return held
+        return held, await holds.resume(session, by=asking_user(), reason=reason)
 
-    say(f"deploys of {env} go on" if run_in_session(env, work) else f"deploys of {env} were not paused")
+    held, record = run_in_session(env, work)
+    say(f"deploys of {env} go on" if held else f"deploys of {env} were not paused")
+    _show_in_airflow(env, record)
+
+
+def _show_in_airflow(env: str, record: Record) -> None:
+    """Let Airflow's toggle follow the hold, where the connection to Airflow is at hand; say it where it is not."""
+    import asyncio
+
+    from takeoff.clients.airflow_api import CONNECTION
+    from takeoff.core.dag_names import deploy_dag
+    from takeoff.core.errors import TakeoffError
+    from takeoff.engine.credentials import connection_variable
+    from takeoff.engine.deploy_toggle import follow_hold
+    from takeoff.engine.shell_credentials import ShellCredentials
+    from takeoff.environment_files import load_environment
+
+    name = load_environment(env).environment.name
+    api = ShellCredentials().airflow()
+    if api is None:
+        if record.hold is None:
+            variable = connection_variable(CONNECTION)
+            say(f"if {deploy_dag(name)} is switched off in Airflow, switch it on there ({variable} lets this do it)")
+        return
+    try:
+        told = asyncio.run(follow_hold(api, name, record))
+    except TakeoffError as error:
+        told = f"Airflow's toggle was left as it is: {error}"
+    if told:
+        say(told)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from takeoff.commands.arguments import Env, Version, asking_user, env_first, parse_reasons
 from takeoff.commands.console import say
 from takeoff.commands.running import run_in_session
+
+if TYPE_CHECKING:
+    from takeoff.core.record import OperationRecord
+    from takeoff.engine.rolling_back import EndRun
 
 Forces = Annotated[
     list[str] | None,
@@ -32,6 +37,28 @@ def rollback(
     carry_out_rollback(env, version, reason, force)
 
 
+def _end_run(by: str, reason: str) -> EndRun:
+    """Make what ends the Airflow run of a deploy that the rollback ends, where the connection to it is at hand."""
+    from takeoff.core.errors import TakeoffError
+    from takeoff.engine.shell_credentials import ShellCredentials
+    from takeoff.engine.taken_over_run import end_run_of
+
+    async def end(taken: OperationRecord) -> None:
+        if not taken.details.run:
+            return
+        api = ShellCredentials().airflow()
+        told = f"run {taken.details.run} was not ended: what it still tries is refused; end it in Airflow"
+        try:
+            if api is not None:
+                told = await asyncio.to_thread(end_run_of, api, taken, f"Ended by a rollback, by {by}: {reason}")
+        except TakeoffError as error:
+            told += f" ({error})"
+        if told:
+            say(f"  {told}")
+
+    return end
+
+
 def carry_out_rollback(env: str, version: str, reason: str, force: list[str] | None) -> None:
     """Roll back, with its progress shown; also what ``takeoff deploy --rollback`` does."""
     from takeoff.commands.deploy_progress import DeployProgress
@@ -42,5 +69,7 @@ def carry_out_rollback(env: str, version: str, reason: str, force: list[str] | N
         version=version, by=asking_user(), reason=reason, force=parse_reasons("--force", "NAME", force)
     )
     with DeployProgress() as progress:
-        run_in_session(env, lambda session: roll_back(session, request, progress), progress)
+        run_in_session(
+            env, lambda session: roll_back(session, request, progress, _end_run(request.by, reason)), progress
+        )
     say(f"deploys of {env} stay paused: `takeoff resume {env}` lets them go on")

@@ -113,8 +113,14 @@ async def stop_deploy(
     return part.lease, TaskResult(summary=summary, journalled=True)
 
 
-async def roll_back(session: Session, request: RollbackRequest, watcher: Watcher) -> str:
+async def roll_back(session: Session, request: RollbackRequest, watcher: Watcher, end_run: EndRun = leave_runs) -> str:
     """Roll back, or go on with the open rollback to that version at its first unfinished task.
+
+    Args:
+        session: the environment.
+        request: what is wanted.
+        watcher: is told of every task.
+        end_run: ends the Airflow run of what was taken over.
 
     Returns:
         Id of the operation.
@@ -131,7 +137,7 @@ async def roll_back(session: Session, request: RollbackRequest, watcher: Watcher
     session.progress.line(f"reachable: {session.environment.name} goes from {judged.verdict.from_version} to {target}")
     session.progress.line(await pause_deploys(session, request, target))
     watcher.begins(first, 0)
-    lease, result = await stop_deploy(session, request, new_driver(STOP_DEPLOY, request.by))
+    lease, result = await stop_deploy(session, request, new_driver(STOP_DEPLOY, request.by), end_run)
     watcher.ended(first, result)
     operation_id = lease.operation.id
     left = unfinished(tasks, (await _read(session)).operations[operation_id])

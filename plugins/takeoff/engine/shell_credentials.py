@@ -14,6 +14,7 @@ from takeoff.engine.ssh_login import ssh_login
 if TYPE_CHECKING:
     import requests
 
+    from takeoff.clients.airflow_api import AirflowApi
     from takeoff.core.environment import Environment
     from takeoff.fleet.ssh_credentials import SshCredentials
 
@@ -76,6 +77,24 @@ class ShellCredentials:
             raise ConfigError(f"{field}: connection {connection!r} names no host, and the file no `url`")
         _equip(session, found)
         return HttpAccess((url or found.base_url).rstrip("/"), session, found.password)
+
+    def airflow(self) -> AirflowApi | None:
+        """Reach Airflow itself; None if the shell holds no such connection, as without Airflow at all.
+
+        Raises:
+            ConfigError: the variable holds no connection, or lacks address or login.
+        """
+        import requests
+
+        from takeoff.clients.airflow_api import CONNECTION, AirflowApi
+
+        if (found := self._find(CONNECTION)) is None:
+            return None
+        if not (found.base_url and found.login and found.password):
+            raise ConfigError(f"{connection_variable(CONNECTION)}: it needs host, login and password")
+        session = requests.Session()
+        _equip(session, found)
+        return AirflowApi(found.base_url, found.login, found.password, session)
 
     def _find(self, connection: str) -> ConnectionText | None:
         variable = connection_variable(connection)

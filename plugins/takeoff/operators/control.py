@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from takeoff.core.control_action import ControlAction
 from takeoff.operators.airflow_rest import note_run
 from takeoff.operators.airflow_run import AirflowRun
-from takeoff.operators.deploy_toggle import follow_hold
+from takeoff.operators.deploy_toggle import show_hold
 from takeoff.operators.environment_session import in_session
 from takeoff.operators.retry import RETRIES, RETRY_DELAY, RETRY_POLICY
 
@@ -24,14 +24,12 @@ class ControlOperator(BaseOperator):
 
     Args:
         environment: name of the environment.
-        task_id: of this task.
-        doc_md: shown beside it.
+        options: more for Airflow's operators.
     """
 
-    def __init__(self, *, environment: str, task_id: str, doc_md: str) -> None:
-        super().__init__(
-            task_id=task_id, doc_md=doc_md, retries=RETRIES, retry_delay=RETRY_DELAY, retry_policy=RETRY_POLICY
-        )
+    def __init__(self, *, environment: str, **options: Any) -> None:
+        own: dict[str, Any] = {"retries": RETRIES, "retry_policy": RETRY_POLICY, "retry_delay": RETRY_DELAY}
+        super().__init__(**(own | options))
         self.environment = environment
 
     def execute(self, context: Context) -> str:
@@ -50,7 +48,7 @@ class ControlOperator(BaseOperator):
                 lasting=str(params.get("for") or ""),
                 version=str(params.get("version") or ""),
             )
-            await follow_hold(self.environment, await session.journal.read())
+            await show_hold(self.environment, await session.journal.read())
             return told
 
         told = in_session(self.environment, run, self.log, work)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from takeoff.core.errors import Refused, Superseded, TakeoffError
+from takeoff.core.errors import Refused, Superseded
 from takeoff.core.gates import WAITING
-from takeoff.operators.airflow_rest import connected_airflow_api, note_run
+from takeoff.operators.airflow_rest import note_run
 from takeoff.operators.airflow_run import AirflowRun, chosen_version
 from takeoff.operators.engine_operator import EngineOperator
 from takeoff.operators.preflight import end_quietly
+from takeoff.operators.withdrawn_approvals import withdraw_approvals
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -47,17 +48,5 @@ class LeaseOperator(EngineOperator):
             raise opened
         self.log.info("Operation %s holds the lease: %s %s", opened.id, opened.package, opened.version)
         note_run(run, f"Operation {opened.id}: {opened.package} {opened.version}, asked by {run.by}")
-        self._supersede_approvals(run, opened)
+        withdraw_approvals(self.log, run, run.dag_id, f"superseded by {opened.id} ({opened.version})")
         return opened.id
-
-    def _supersede_approvals(self, run: AirflowRun, operation: Operation) -> None:
-        """Answer what older deploys still ask: this deploy's own approval will cover all that is pending."""
-        why = f"superseded by {operation.id} ({operation.version})"
-        try:
-            api = connected_airflow_api()
-            for waiting in api.waiting_approvals(run.dag_id):
-                if waiting.run_id != run.run_id and api.answer_approval(waiting, "Reject", {"comment": why}):
-                    self.log.info("Answered %s of run %s with Reject: %s", waiting.task_id, waiting.run_id, why)
-        except TakeoffError as error:
-            # Nothing can go wrong by it: an approved post-deploy migration of an older version is refused anyway.
-            self.log.warning("Older approvals were not answered (%s); answer them with Reject: %s", error, why)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from takeoff.core.dag_names import deploy_dag
 from takeoff.core.errors import TakeoffError
 from takeoff.core.notification_text import rolled_back_text
 from takeoff.operators.airflow_rest import connected_airflow_api, note_run
 from takeoff.operators.airflow_run import AirflowRun, judged_version
-from takeoff.operators.deploy_toggle import follow_hold
+from takeoff.operators.deploy_toggle import show_hold
 from takeoff.operators.engine_operator import EngineOperator
 from takeoff.operators.fleet_task import FleetTaskOperator
 from takeoff.operators.notify import notify
 from takeoff.operators.tracking import track_begin, track_end
+from takeoff.operators.withdrawn_approvals import withdraw_approvals
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from takeoff.core.operation import Operation
     from takeoff.core.record import OperationRecord
     from takeoff.engine.session import Session
-
-OVER = ("success", "failed")
-"""States of a run that has ended."""
 
 
 class VerdictOperator(EngineOperator):
@@ -56,7 +55,7 @@ class PauseDeploysOperator(EngineOperator):
             from takeoff.engine.rolling_back import pause_deploys
 
             self.log.info("%s", await pause_deploys(session, run.rollback_request(version), version))
-            await follow_hold(self.environment, await session.journal.read())
+            await show_hold(self.environment, await session.journal.read())
 
         self.in_session(run, hold)
 
@@ -80,24 +79,24 @@ class StopDeployOperator(EngineOperator):
             return lease.operation
 
         operation = self.in_session(run, stop)
+        withdraw_approvals(
+            self.log, run, deploy_dag(self.environment), f"superseded by the rollback {operation.id} to {version}"
+        )
         note_run(run, f"Operation {operation.id}: rollback to {version}, asked by {run.by}: {run.reason}")
         return operation.id
 
     def _end_run(self, run: AirflowRun, taken: OperationRecord) -> None:
         """End the run of the operation that was taken over; if that fails, its tasks are refused all the same."""
-        dag_id, slash, run_id = taken.details.run.partition("/")
-        if not slash or taken.details.run == run.name:
-            return
-        note = f"Ended by the rollback {run.name}, asked by {run.by}: {run.reason}"
+        from takeoff.engine.taken_over_run import end_run_of
+
         try:
-            api = connected_airflow_api()
-            if api.run(dag_id, run_id).state not in OVER:
-                api.end_run(dag_id, run_id, "failed", note)
-                self.log.info("Run %s was ended", taken.details.run)
-        except TakeoffError as error:
-            self.log.warning(
-                "Run %s was not ended (%s): what it still tries is refused; end it by hand", taken.details.run, error
+            told = end_run_of(
+                connected_airflow_api(), taken, f"Ended by the rollback {run.name}, by {run.by}: {run.reason}"
             )
+        except TakeoffError as error:
+            told = f"run {taken.details.run} was not ended: what it still tries is refused; end it by hand ({error})"
+        if told:
+            self.log.info("%s", told)
 
 
 class FinishRollbackOperator(FleetTaskOperator):
@@ -112,4 +111,4 @@ class FinishRollbackOperator(FleetTaskOperator):
         )
         await asyncio.to_thread(notify, session.environment, text)
         await asyncio.to_thread(track_end, session.environment, session.credentials, operation)
-        await follow_hold(self.environment, record)
+        await show_hold(self.environment, record)
