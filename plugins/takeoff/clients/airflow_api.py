@@ -1,7 +1,7 @@
 """Airflow's own REST API v2: what no task may do by its own identity (notes, ending runs, answering, pausing).
 
 A task's identity reaches the Execution API only, so these calls carry a login of their own, from the connection
-``airflow_api``. Each client gets a fresh token at its first call: tokens expire, clients are short-lived.
+``airflow_api``. Each client gets a token at its first call, and a fresh one when that has expired.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import requests
 
-from takeoff.clients.json_requests import Conflict, NotThere, request_json
+from takeoff.clients.json_requests import Conflict, LoginRefused, NotThere, request_json
 from takeoff.core.errors import SourceUntrusted
 
 CONNECTION = "airflow_api"
@@ -42,6 +42,7 @@ class WaitingApproval(NamedTuple):
     task_id: str
     map_index: int
     subject: str
+    body: str = ""
 
 
 class AirflowApi:
@@ -82,9 +83,20 @@ class AirflowApi:
         """Look at a run."""
         return _run(self._ask("GET", _run_path(dag_id, run_id)))
 
-    def start_run(self, dag_id: str, conf: Mapping[str, Any], note: str = "") -> Run:
-        """Start a run as a person would."""
-        body = {"logical_date": None, "conf": dict(conf)} | ({"note": _cut(note)} if note else {})
+    def start_run(self, dag_id: str, conf: Mapping[str, Any], note: str = "", run_id: str = "") -> Run:
+        """Start a run as a person would.
+
+        Args:
+            dag_id: which DAG.
+            conf: its params.
+            note: shown in the grid.
+            run_id: its id; Airflow chooses one if empty.
+
+        Raises:
+            Conflict: a run of that id is there already.
+        """
+        body: dict[str, Any] = {"logical_date": None, "conf": dict(conf)}
+        body |= {name: value for name, value in (("note", _cut(note)), ("dag_run_id", run_id)) if value}
         return _run(self._ask("POST", f"/dags/{quote(dag_id, safe='')}/dagRuns", json=body))
 
     def note_run(self, dag_id: str, run_id: str, note: str) -> None:
@@ -117,6 +129,18 @@ class AirflowApi:
         answer = self._ask("GET", f"{_run_path(dag_id, run_id)}/taskInstances", params={"limit": PAGE})
         return {str(one["task_id"]): one.get("state") or "" for one in _items(answer, "task_instances", self._name)}
 
+    def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """Read what a task of a run has returned."""
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id, safe='')}/xcomEntries/return_value"
+        return self._ask("GET", path, params={"deserialize": "false"})["value"]
+
+    def variable(self, key: str) -> str:
+        """Read a Variable; empty if there is none."""
+        try:
+            return str(self._ask("GET", f"/variables/{quote(key, safe='')}")["value"])
+        except NotThere:
+            return ""
+
     def is_paused(self, dag_id: str) -> bool:
         """Whether a DAG's toggle is off."""
         return bool(self._ask("GET", f"/dags/{quote(dag_id, safe='')}")["is_paused"])
@@ -139,7 +163,14 @@ class AirflowApi:
         )
         found = [(one, one["task_instance"]) for one in _items(answer, "hitl_details", self._name)]
         return [
-            WaitingApproval(task["dag_id"], task["dag_run_id"], task["task_id"], task["map_index"], one["subject"])
+            WaitingApproval(
+                task["dag_id"],
+                task["dag_run_id"],
+                task["task_id"],
+                task["map_index"],
+                one["subject"],
+                one.get("body") or "",
+            )
             for one, task in found
         ]
 
@@ -174,8 +205,15 @@ class AirflowApi:
         self._ask("POST", "/assets/events", json={"asset_id": found[0]["id"], "extra": dict(extra)})
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
-        if not self._token:
-            self._token = self._log_in()
+        if self._token:
+            try:
+                return self._ask_logged_in(method, path, options)
+            except LoginRefused:
+                self._token = ""  # It may have expired since the last call: a fresh one tells.
+        self._token = self._log_in()
+        return self._ask_logged_in(method, path, options)
+
+    def _ask_logged_in(self, method: str, path: str, options: Mapping[str, Any]) -> Any:
         return request_json(
             self._session,
             self._name,

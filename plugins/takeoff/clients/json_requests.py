@@ -23,6 +23,10 @@ class Conflict(ConfigError):
     """The thing is not in the state that the request needs (status 409)."""
 
 
+class LoginRefused(ConfigError):
+    """The server does not accept the login, or its token has expired (status 401)."""
+
+
 def request_json(session: requests.Session, source: str, method: str, url: str, **options: Any) -> Any:
     """Ask, and return the decoded answer; ``None`` if it is empty.
 
@@ -38,6 +42,7 @@ def request_json(session: requests.Session, source: str, method: str, url: str, 
         SourceUntrusted: the answer is no JSON, such as a login page.
         NotThere: status 404.
         Conflict: status 409.
+        LoginRefused: status 401.
         ConfigError: any other status of 4xx: address, login or request is wrong.
     """
     try:
@@ -52,7 +57,8 @@ def request_json(session: requests.Session, source: str, method: str, url: str, 
     if answer.status_code == 409:
         raise Conflict(f"{source}: {told}: {_shown(answer)}")
     if answer.status_code in (401, 403):
-        raise ConfigError(f"{source}: {told}: check login and rights of the connection: {_shown(answer)}")
+        refused = LoginRefused if answer.status_code == 401 else ConfigError
+        raise refused(f"{source}: {told}: check login and rights of the connection: {_shown(answer)}")
     if answer.status_code >= 400:
         raise ConfigError(f"{source}: {told}: {_shown(answer)}")
     if not answer.content:

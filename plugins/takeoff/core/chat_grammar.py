@@ -179,6 +179,8 @@ class _Reading:
             return self._rollback_to(environment, version)
         if self._given["force"]:
             raise self._mistake("--force goes with --rollback; gates of a deploy are passed with --skip")
+        if chosen and self._given["skip"]:
+            raise self._mistake("--skip goes with the deploy itself: --check shows every gate, --warmup passes none")
         verb = {"check": Verb.CHECK, "warmup": Verb.WARMUP}.get(chosen[0] if chosen else "", Verb.DEPLOY)
         return self._made(verb, environment=environment, version=version, skips=self._skips())
 

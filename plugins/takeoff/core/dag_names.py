@@ -28,6 +28,11 @@ def state_variable(environment: str) -> str:
     return f"takeoff.state.{environment}"
 
 
+def why_variable(environment: str) -> str:
+    """Name the Variable that holds, as JSON, what stood in the way of a deploy when the status was written."""
+    return f"takeoff.why.{environment}"
+
+
 def trouble_variable(environment: str) -> str:
     """Name the Variable that is there while an environment's package sources cannot be asked."""
     return f"takeoff.trouble.{environment}"

@@ -7,6 +7,9 @@ from takeoff.core.errors import ConfigError
 from takeoff.core.strict_model import parse_duration
 from takeoff.core.verdict import reachable_versions
 from takeoff.engine.holds import pause, resume
+from takeoff.engine.opening import DeployRequest
+from takeoff.engine.packages import look_for_packages
+from takeoff.engine.preflight import preflight
 from takeoff.engine.release import release_lease
 from takeoff.engine.rollback_verdict import judge
 from takeoff.engine.session import Session
@@ -23,13 +26,15 @@ async def control(
         by: who asked.
         reason: why, in their words.
         lasting: how long a pause holds: ``2h``; for ever if empty.
-        version: target of a rollback check.
+        version: target of a rollback check or a preflight.
 
     Returns:
         What came of it, for people.
 
     Raises:
-        ConfigError: a reason is missing, or ``lasting`` is no duration.
+        ConfigError: a reason is missing, ``lasting`` is no duration, or a preflight has no version.
+        VersionError: no source holds the version.
+        SourceUnavailable: no package source answers.
         Refused: it is not possible now.
     """
     name = session.environment.name
@@ -45,6 +50,10 @@ async def control(
             return f"released {next(reversed(record.operations))}; the fleet may be mixed"
         case ControlAction.ROLLBACK_CHECK:
             return await _check(session, version)
+        case ControlAction.PACKAGES:
+            return await _packages(session)
+        case ControlAction.PREFLIGHT:
+            return await _preflight(session, DeployRequest(version=version, by=by, reason=reason))
         case ControlAction.LOOK:
             return f"looked at {name}"
 
@@ -68,3 +77,16 @@ async def _check(session: Session, version: str) -> str:
     told = "; ".join(finding.sentence() for finding in verdict.refusals)
     state = "can be reached" if verdict.reachable else "can NOT be reached"
     return f"{verdict.version} {state} from {verdict.from_version}{': ' + told if told else ''}"
+
+
+async def _packages(session: Session) -> str:
+    record = await session.journal.read()
+    report = await look_for_packages(session, deployed=record.deployed_version, rejected=record.rejected)
+    return "\n".join(report.lines())
+
+
+async def _preflight(session: Session, request: DeployRequest) -> str:
+    if not request.version:
+        raise ConfigError("a preflight needs a version")
+    found = await preflight(session, request)
+    return "\n".join((found.sentence, *(f"{one.weight.value}: {one.sentence()}" for one in found.findings)))

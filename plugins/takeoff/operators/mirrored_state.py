@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Variable
 
-from takeoff.core.dag_names import state_variable
+from takeoff.core.dag_names import state_variable, why_variable
 
 if TYPE_CHECKING:
     from takeoff.engine.session import Session
@@ -47,11 +47,14 @@ async def _keep(session: Session) -> None:
 
 async def _mirror(session: Session) -> None:
     """Write what the journal says now; failing to do so never fails a task: the web side tells the status's age."""
+    from takeoff.engine.explaining import explain_now
     from takeoff.engine.status import look
 
+    name = session.environment.name
     try:
-        status = await look(session, hosts=False)
-        name = state_variable(session.environment.name)
-        await asyncio.to_thread(Variable.set, name, status.model_dump_json(), "Written by Takeoff's tasks; read only.")
+        status, why = await look(session, hosts=False), await explain_now(session, packages=False)
+        for variable, found in ((state_variable(name), status), (why_variable(name), why)):
+            text = found.model_dump_json()
+            await asyncio.to_thread(Variable.set, variable, text, "Written by Takeoff's tasks; read only.")
     except Exception as error:
         log.warning("The status shown on the web was not brought up to date: %s", error)
