@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from takeoff.operators.airflow_run import AirflowRun, opened_operation
 from takeoff.operators.approval import approver
 from takeoff.operators.engine_operator import EngineOperator
-from takeoff.operators.fleet_task import log_result
 from takeoff.operators.plain_errors import plain_errors
 
 if TYPE_CHECKING:
@@ -32,4 +31,4 @@ class PostDeployOperator(EngineOperator):
             deployed = (await session.journal.read()).operations[operation_id].details.version
             return await run_post_deploy(session, run.request(deployed), self.driver(run))
 
-        log_result(self.log, self.in_session(run, migrate))
+        self.log.info("%s", self.in_session(run, migrate).summary)
