@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from takeoff.core.errors import TAIL_LIMIT, CommandFailed, HostUnreachable, JobLost, TakeoffError
+from takeoff.core.errors import TAIL_LIMIT, CheckFailed, CommandFailed, HostUnreachable, JobLost, TakeoffError
 from takeoff.core.operation import Lease
 from takeoff.fleet.host_script import Answer, HostScript, lease_arguments
 from takeoff.fleet.protocols import Clock
@@ -25,6 +25,9 @@ FIRST_CONTACT_S = 30.0
 
 PATIENCE_S = 300.0
 """Seconds for which a host is tried again once its job runs: a reboot's length."""
+
+BUSY_PAUSE_S = 5.0
+"""Seconds between two tries to begin a job where one of another operation still runs."""
 
 KILL_GRACE_S = 10
 """Seconds that a stopped job has between TERM and KILL."""
@@ -97,6 +100,7 @@ class HostJobs:
             JobLost: it began and left no result (reboot, kill): look how far it came before calling again.
             Superseded: the host knows a newer driver; nothing was started.
             AuthorityDoubtful: the host belongs to another journal; nothing was started.
+            CheckFailed: a job of another operation, which was ended meanwhile, does not end there; nothing was started.
             HostUnreachable: no contact for too long; the job may run on.
         """
         job = (lease.operation.id, host, step)
@@ -104,6 +108,14 @@ class HostJobs:
         log = _Log(output)
         ensure = (*lease_arguments(lease), *job, str(attempt or 0), _wait(timeout_s), *arguments)
         answer, asked = await self._ask(host, FIRST_CONTACT_S, "job-ensure", *ensure, stdin=script.encode())
+        while answer.fields["state"] == "busy":
+            if self._clock.monotonic() >= deadline:
+                raise CheckFailed(
+                    f"{host}: {describe} was not begun, because job {answer.fields['busy']} of another operation still "
+                    f"runs there after {timeout_s:.0f} s: wait for its end or stop it there, then try again"
+                )
+            await self._clock.sleep(BUSY_PAUSE_S)
+            answer, asked = await self._ask(host, PATIENCE_S, "job-ensure", *ensure, stdin=script.encode())
         number = answer.number("attempt")
         # If an answer was lost on the way, what it would have told is this driver's own work.
         ours = answer.fields.get("fresh") == "1" or (asked > 1 and answer.number("epoch") == lease.epoch)

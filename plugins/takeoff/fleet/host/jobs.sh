@@ -99,6 +99,11 @@ job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...
     make_state
     take_payload
     check_fence "$1" "$2" # from here to the start under the fence's lock: an announcement comes before it or after
+    find_foreign "$3"
+    if [ "$foreign" ]; then
+        echo "takeoff1 state=busy rc= attempt=0 next=0 size=0 busy=$foreign"
+        return
+    fi
     newest=0
     while [ -d "$job/$((newest + 1))" ]; do newest=$((newest + 1)); done
     attempt=$job/$newest
@@ -130,6 +135,20 @@ job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...
     fi
     exec 9>&-
     answer_job 0 "$wait" "$again"
+}
+
+find_foreign() { # OPERATION: sets foreign to a job of another one that still runs: two never change a host at once
+    foreign=''
+    for attempt in "$state/jobs"/*/*/*/*; do
+        case $attempt in "$state/jobs/$1/"*) continue ;; esac
+        [ -d "$attempt" ] && [ ! -s "$attempt/rc" ] || continue
+        look
+        case $job_state in running | orphaned)
+            foreign=${attempt#"$state/jobs/"}
+            return
+            ;;
+        esac
+    done
 }
 
 choose_attempt() { # OPERATION HOST STEP ATTEMPT

@@ -1,0 +1,46 @@
+"""What hosts and balancer nodes of the simulation have in common: a fence, and answers in the script's form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from takeoff.fleet.protocols import Completed
+
+
+@dataclass
+class Node:
+    """A machine with a state folder.
+
+    Attributes:
+        down: it is booting.
+        cut_until: when its connection to the drivers is mended.
+        boots: how often it was rebooted.
+    """
+
+    name: str
+    down: bool = False
+    cut_until: float = -1.0
+    boots: int = 0
+    epoch: int = 0
+    authority: str = ""
+    no_return: str = ""
+    changed_by: Callable[[str, int, str], None] = lambda node, epoch, what: None
+
+    def check_fence(self, epoch: str, authorities: str, no_return: str = "") -> Completed | None:
+        """Refuse the superseded and strangers, remember the newest; as ``check_fence`` in ``fence.sh``."""
+        known = authorities.split(",")
+        if self.authority and self.authority not in known:
+            return self.said(f"authority={self.authority} given={authorities} epoch={self.epoch}", exit_status=81)
+        if int(epoch) < self.epoch:
+            return self.said(f"epoch={self.epoch} given={epoch} authority={self.authority}", exit_status=80)
+        self.epoch, self.authority = int(epoch), known[0]
+        self.no_return = no_return or self.no_return
+        return None
+
+    def fence(self, arguments: Sequence[str]) -> Completed:
+        """The verb ``fence``."""
+        return self.check_fence(*arguments) or self.said(f"epoch={self.epoch} authority={self.authority}")
+
+    def said(self, head: str, data: bytes = b"", exit_status: int = 0) -> Completed:
+        return Completed(self.name, exit_status, f"takeoff1 {head}\n".encode() + data, b"")
