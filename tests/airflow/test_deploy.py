@@ -205,7 +205,9 @@ def test_a_task_of_an_older_run_changes_nothing_and_says_why(takeoff, asking_aga
     entries = len(takeoff.journal())
     takeoff.api.clear_tasks(DAG, asking_again.run_id, ["canary.web"])
     takeoff.reaches(asking_again, "canary.web", "failed")
-    assert takeoff.note(asking_again).startswith("canary.web: operation lab-1 is over")
+    note = takeoff.note(asking_again)
+    assert note.startswith("canary.web: operation lab-1 ended")
+    assert "lab-2 (deploy to 17.2.0-ee.0) came after it" in note
     assert len(takeoff.journal()) == entries
 
 
