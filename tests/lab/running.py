@@ -103,6 +103,13 @@ class RunningLab:
         rows = (dict(zip(lines[0].split(","), line.split(","), strict=False)) for line in lines[1:] if line)
         return next(row for row in rows if row["svname"] == name)
 
+    def publish_next(self, host: str) -> str:
+        """Publish the patch release after the one that a host has, whatever earlier tests installed there; its version."""
+        major, minor, patch = self.run(host, "dpkg-query -W -f '${Version}' gitlab-ee").partition("-")[0].split(".")
+        version = f"{major}.{minor}.{int(patch) + 1}-ee.0"
+        self.kind.repository.publish(version)
+        return version
+
     def await_serving(self) -> None:
         """Wait until every balancer sends requests to every server."""
         servers = [host.name for host in self.record.layout.hosts if host.backend]

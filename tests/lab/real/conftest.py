@@ -7,8 +7,7 @@ import pytest
 
 from lab.kind import Fault
 from lab.real.machine import refusal
-from lab.state import LabState
-from tests.lab.running import RunningLab, lab_command
+from tests.lab.running import RunningLab
 
 SECONDS = 600
 """For each test: the first one may have to build the images."""
@@ -30,17 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    folder = tmp_path_factory.mktemp("real-lab") / "state"
-    result = lab_command(folder, "up", "--kind", "real", "--hosts", "9")
-    assert result.returncode == 0, result.stdout + result.stderr
-    running = RunningLab(LabState(folder))
-    try:
-        running.await_serving()
-        yield running
-    finally:
-        result = lab_command(folder, "down")
-        assert result.returncode == 0, result.stdout + result.stderr
+def lab(real_lab: RunningLab) -> RunningLab:
+    return real_lab
 
 
 @pytest.fixture

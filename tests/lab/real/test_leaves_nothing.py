@@ -68,7 +68,6 @@ def test_a_lab_whose_start_was_killed_is_taken_down_wholly(lab: RunningLab, fold
     eventually(lambda: len(namespaces.find(folder)) >= parts, f"{parts} parts of the lab run", seconds=60)
     starting.kill()
     starting.wait()
-    assert traces(folder)["processes"]
     assert lab_command(folder, "down").returncode == 0
     assert traces(folder) == NOTHING
 

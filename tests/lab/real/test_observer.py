@@ -164,17 +164,17 @@ def test_rule_2_an_unhealthy_host_is_put_back(lab: RunningLab, broken: Break, ob
 
 
 def test_rule_2_unpacked_while_in_use(lab: RunningLab, observer: Observer) -> None:
-    lab.kind.repository.publish("17.0.3-ee.0")
-    install(lab, "web-01", "17.0.3-ee.0")
+    version = lab.publish_next("web-01")
+    install(lab, "web-01", version)
     observer.watch()
     assert "web-01 was unpacked while lb-01 had it in use" in breaches(observer.finish(), 2)
 
 
 def test_rule_2_drained_before_unpacked_is_right(lab: RunningLab, observer: Observer) -> None:
-    lab.kind.repository.publish("17.0.4-ee.0")
+    version = lab.publish_next("web-01")
     drain(lab, "web-01")
     observer.watch()
-    install(lab, "web-01", "17.0.4-ee.0")
+    install(lab, "web-01", version)
     observer.watch()
     drain(lab, "web-01", state="ready")
     observer.watch()
