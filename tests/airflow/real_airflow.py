@@ -20,6 +20,7 @@ from lab.state import LabState
 from takeoff.clients.airflow_api import AirflowApi, Run
 from takeoff.clients.json_requests import NotThere
 from takeoff.core.dag_names import deploy_dag, package_asset
+from takeoff.core.task_ids import APPROVE
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG = deploy_dag(ENVIRONMENT)
@@ -142,6 +143,15 @@ class RealAirflow:
             return seen[task] if seen.get(task) in states else ""
 
         return str(self.eventually(look, f"{task} of {run.run_id} is {' or '.join(states)}"))
+
+    def answer(self, run: Run, option: str, comment: str) -> None:
+        """Answer a run's approval, as slowly after the question as a person who reads it."""
+        self.reaches(run, APPROVE, "awaiting_input")
+        (waiting,) = [one for one in self.api.waiting_approvals(DAG) if one.run_id == run.run_id]
+        # An answer that comes before the asking process's end is known is lost (apache/airflow#72716).
+        asked = time.monotonic()
+        self.eventually(lambda: time.monotonic() - asked > 3.0, "reading takes three seconds")
+        assert self.api.answer_approval(waiting, option, {"comment": comment})
 
     def ends(self, run: Run) -> Run:
         """Wait for the end of a run."""

@@ -39,7 +39,7 @@ def asking(takeoff: RealAirflow, broken_off: Run) -> Run:
 @pytest.fixture(scope="session")
 def rejected(takeoff: RealAirflow, asking: Run) -> Run:
     """The same run, after a person's no."""
-    assert takeoff.api.answer_approval(approval(takeoff, asking), "Reject", {"comment": "on Monday"})
+    takeoff.answer(asking, "Reject", "on Monday")
     return takeoff.ends(asking)
 
 
@@ -224,8 +224,7 @@ def test_nobodys_answer_counts_as_no_after_the_approvals_time(takeoff, newer, he
 
 def test_an_approved_migration_runs_after_its_point_of_no_return(takeoff, newer, held_by_hand):
     takeoff.api.clear_tasks(DAG, newer.run_id, [APPROVE])
-    takeoff.reaches(newer, APPROVE, "awaiting_input")
-    assert takeoff.api.answer_approval(approval(takeoff, newer), "Approve", {"comment": ""})
+    takeoff.answer(newer, "Approve", "")
     assert takeoff.ends(newer).state == "success"
     kinds = [entry["body"]["kind"] for entry in takeoff.journal()]
     assert kinds.index("point_of_no_return") < kinds.index("post_deploy_finished")

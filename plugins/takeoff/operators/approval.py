@@ -19,6 +19,7 @@ from takeoff.operators.airflow_rest import connected_airflow_api, note_run
 from takeoff.operators.airflow_run import AirflowRun, opened_operation
 from takeoff.operators.environment_session import in_session, work_in_session
 from takeoff.operators.notify import notify
+from takeoff.operators.retry import RETRIES, RETRY_DELAY, RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,8 +45,11 @@ class PostDeployApproval(ApprovalOperator):
     def __init__(self, *, environment: str, spec: TaskSpec, **options: Any) -> None:
         options |= {
             "task_id": spec.id.rpartition(".")[2],
-            # A try after a failure would ask the same again; clearing the task does.
-            "retries": 0,
+            # For a journal that cannot be read now, and for an answer that came so fast after the question that
+            # Airflow lost it (github.com/apache/airflow/issues/72716): it is asked again.
+            "retries": RETRIES,
+            "retry_delay": RETRY_DELAY,
+            "retry_policy": RETRY_POLICY,
             "params": {"comment": Param("", type="string", description="Kept in the journal.", source="task")},
         }
         super().__init__(subject=f"Run post-deploy migrations on {environment}?", defaults=self.REJECT, **options)
