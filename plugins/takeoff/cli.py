@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from takeoff.commands import checking, deploying, holding, journal, lease, looking, packages, plan, rolling_back
+from takeoff.commands import (
+    chatting,
+    checking,
+    deploying,
+    holding,
+    journal,
+    lease,
+    looking,
+    packages,
+    plan,
+    rolling_back,
+)
 
 DEBUG = "TAKEOFF_DEBUG"
 """Set to anything: errors are shown with their traceback."""
@@ -24,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 failed, 2 wrong usage or environment file, 3 refused (gate, lease, verdict).",
 )
-for group in (looking, packages, plan, journal, lease, deploying, rolling_back, holding, checking):
+for group in (looking, packages, plan, journal, lease, deploying, rolling_back, holding, chatting, checking):
     group.register(app)
 
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,18 @@ class RealAirflow:
 
     Args:
         folder: empty.
+        settings: more for the environment file.
+        also_known: connections beside the lab's.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, Any] | None = None,
+        also_known: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
+        self._settings = settings or {}
+        self._also_known = also_known or {}
         self._lab = LabState(folder / "lab")
         self._folder = folder
         self._airflow: LocalAirflow | None = None
@@ -60,8 +69,9 @@ class RealAirflow:
         ]
         data["load_balancers"][0]["backends"] = {"web": {"roles": ["web"]}}
         data["schedule"] = None  # No run that these tests have not asked for.
+        data |= self._settings
         self.environment_file.write_text(yaml.safe_dump(data, sort_keys=False))
-        known = connections(self._lab.read())
+        known = {**connections(self._lab.read()), **self._also_known}
         self._airflow = LocalAirflow(
             self._folder / "airflow", self.environment_file.parent, connections=known, extra_env=QUICK
         )

@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from takeoff.core.package_settings import PipelineHook
 from takeoff.core.pipeline_event import NoEvent, PipelineEvent
 from takeoff.core.webhook_signature import HookSecrets
+from takeoff.web.request_body import media_type, read_body
 
 BODY_LIMIT = 4 << 20
 """Bytes of an event; a pipeline of 1,000 jobs has about 1 MB."""
@@ -61,13 +62,13 @@ def gitlab_hook(
     @router.post("/gitlab")
     async def receive(request: Request, background: BackgroundTasks) -> JSONResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        if media_type(headers) != "application/json":
             return _told(415, "only application/json is understood")
         known = await run_in_threadpool(hooks)
         possible = [one for one in known if one.secrets.allow_unread(headers)]
         if not possible:
             return _told(401, "unknown token or signature")
-        body = await _read(request)
+        body = await read_body(request, BODY_LIMIT)
         if body is None:
             return _told(413, f"more than {BODY_LIMIT} bytes")
         allowed = [one for one in possible if one.secrets.allow(headers, body, now())]
@@ -88,19 +89,6 @@ def gitlab_hook(
         return JSONResponse({"rings": rung, "ignored": ignored}, 202 if rung else 200, background=background)
 
     return router
-
-
-async def _read(request: Request) -> bytes | None:
-    """Read the body; ``None`` if it is too long."""
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > BODY_LIMIT:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            return None
-    return bytes(body)
 
 
 def _told(status: int, message: str) -> JSONResponse:
