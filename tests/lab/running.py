@@ -104,7 +104,7 @@ class RunningLab:
         return next(row for row in rows if row["svname"] == name)
 
     def publish_next(self, host: str) -> str:
-        """Publish the patch release after the one that a host has, whatever earlier tests installed there; its version."""
+        """Publish the patch release after the one that a host has, whatever earlier tests did to it; its version."""
         major, minor, patch = self.run(host, "dpkg-query -W -f '${Version}' gitlab-ee").partition("-")[0].split(".")
         version = f"{major}.{minor}.{int(patch) + 1}-ee.0"
         self.kind.repository.publish(version)

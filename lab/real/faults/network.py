@@ -10,7 +10,7 @@ from lab.real.fleet import Fleet
 from lab.state import LabError
 
 LOSS_PERCENT = 20
-DELAY_MILLISECONDS = 300
+DELAY_MILLISECONDS = 150
 """One way; a round trip takes twice as long."""
 
 _WIRE = namespaces.BOOT.with_name("wire.py")

@@ -86,6 +86,7 @@ def breaches(verdict: dict[str, Any], rule: int) -> list[str]:
     """What broke a rule, sentence by sentence; every breach has its moment and its evidence."""
     found = verdict["rules"][str(rule)]["breaches"]
     assert all(each["moment"] and each["evidence"] for each in found)
+    print(json.dumps(found, indent=1))  # the evidence, should a test fail
     return [each["what"] for each in found]
 
 
