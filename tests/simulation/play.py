@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from takeoff.core.errors import AuthorityDoubtful, LeaseHeld, Refused, Superseded, TakeoffError
+from takeoff.core.errors import AuthorityDoubtful, FloorReached, LeaseHeld, Refused, Superseded, TakeoffError
 from takeoff.core.operation import Artifact, Outcome
 from takeoff.core.record import Record
 from takeoff.core.task_ids import TaskKind, TaskSpec, deploy_tasks, rollback_tasks
@@ -51,11 +51,13 @@ class Played:
         breaches: of safety rules; empty if all is well.
         story: what happened, one line each.
         calls: of drivers to machines.
+        failures: tries that did not end well.
     """
 
     breaches: list[str]
     story: list[str]
     calls: int
+    failures: list[str]
 
 
 def play(schedule: Schedule) -> Played:
@@ -74,6 +76,7 @@ class _Play:
         self.world = World(ENVIRONMENTS[schedule.tolerant], schedule.seed)
         self.calls = 0
         self.adopted = False
+        self.failures: list[str] = []
         self.second = asyncio.Event()
         self.faults: dict[int, list[Fault]] = {}
         for fault in schedule.faults:
@@ -85,7 +88,7 @@ class _Play:
         await asyncio.gather(self._first(), self._second())
         await self._settle()
         await self._look_at_the_end()
-        return Played(self.world.observer.breaches, self.world.story, self.calls)
+        return Played(self.world.observer.breaches, self.world.story, self.calls, self.failures)
 
     async def _first(self) -> None:
         if await self._deploy(V2, "r1"):
@@ -135,6 +138,8 @@ class _Play:
                 return None
             if isinstance(result, AuthorityDoubtful):
                 await self._try("restore", lambda s: restore_journal(s, by="maria", reason="lost"))
+            elif isinstance(result, FloorReached):
+                self.world.repair()
             elif isinstance(result, Refused):
                 return None
             elif isinstance(result, BaseException) and not isinstance(result, TakeoffError):
@@ -152,6 +157,8 @@ class _Play:
 
         result = await process.carry_out(kept)
         self.world.tell(f"{name}: {result if isinstance(result, str) else f'{type(result).__name__}: {result}'[:300]}")
+        if result != "done":
+            self.failures.append(f"{name}: {result}")
         return result, value[0] if value else None
 
     async def _settle(self) -> None:

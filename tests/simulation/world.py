@@ -119,6 +119,15 @@ class World:
         self.tell(f"FAULT: {name} is reloaded and forgets what was set")
         self.balancers[name].reload()
 
+    def repair(self) -> None:
+        """A person does what a rollout that stopped at the floor asks for: hosts that do not serve are brought back."""
+        for host in self.hosts.values():
+            if self.servers_of(host.name) and not self.serves(host.name) and not host.down and not host.running:
+                self.tell(f"a person repairs {host.name} and makes it ready")
+                host.status, host.unfinished, host.skip_file, host.services = "installed", "", False, True
+                for _, server in self.servers_of(host.name):
+                    server.state = "ready"
+
     def lose_disk(self) -> None:
         name = self.environment.deploy_node.name
         self.tell(f"FAULT: {name} loses its state folder, the journal in it")

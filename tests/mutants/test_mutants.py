@@ -1,0 +1,158 @@
+"""Each rule of the engine, broken in one place of the code, is noticed by a test that is named here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CRASHES = "tests/simulation/test_schedules.py"
+HOST_JOBS, JOURNAL, LEASE = (f"tests/fleet/test_{name}.py" for name in ("host_jobs", "journal", "lease"))
+ROLLOUT, FLOOR, RULES = "tests/fleet/test_rollout.py", "tests/fleet/test_rollout_floor.py", "tests/core/test_rollout_rules.py"
+COMMANDS = "tests/fleet/commands/test_package_commands.py"
+RECIPES = "tests/fleet/commands/test_recipe_commands.py"
+MIGRATIONS = "tests/fleet/test_migrations.py"
+
+
+class Mutant(NamedTuple):
+    """One broken rule: where, what stands there, what is put there, and the test that must fail."""
+
+    file: str
+    old: str
+    new: str
+    test: str
+    named: str
+
+
+MUTANTS = {
+    "epoch check left out on hosts": Mutant(
+        "fleet/host/fence.sh", '[ "$1" -ge "$fence_epoch" ] ||', "true ||",
+        HOST_JOBS, "an_older_driver_starts_nothing"),
+    "epoch of the newest driver not remembered": Mutant(
+        "fleet/host/fence.sh", "fence_epoch=$1 fence_authority", "fence_authority",
+        HOST_JOBS, "an_older_driver_starts_nothing"),
+    "authority check left out": Mutant(
+        "fleet/host/fence.sh", '*) [ "$fence_authority" = \'\' ] || {', "*) true || {",
+        HOST_JOBS, "a_driver_of_another_journal_starts_nothing"),
+    "epoch check left out on balancer nodes": Mutant(
+        "fleet/host/balancer.sh", 'check_fence "$1" "$2"', "true",
+        "tests/fleet/test_host_script.py", "an_older_driver_sets_no_server_s_state"),
+    "failure started again before it was told": Mutant(
+        "fleet/host/jobs.sh", '[ -e "$attempt/reported" ] || again=0', "true",
+        HOST_JOBS, "a_failure_that_nobody_saw"),
+    "numbered attempt not insisted on": Mutant(
+        "fleet/host/jobs.sh", '[ "$newest" -lt "$6" ] || again=0', "true",
+        HOST_JOBS, "with_a_numbered_attempt"),
+    "success not final": Mutant(
+        "fleet/host/jobs.sh", "'done') [ \"$rc\" = 0 ] || again=1 ;;", "'done') again=1; : >\"$attempt/reported\" ;;",
+        HOST_JOBS, "a_success_is_final"),
+    "reboot not recognised": Mutant(
+        "fleet/host/jobs.sh", '[ "$(cat "$attempt/boot")" = "$boot" ] || rebooted=1', "true",
+        HOST_JOBS, "a_reboot_is_recognised"),
+    "job of another operation not waited for": Mutant(
+        "fleet/host/jobs.sh", '    if [ "$foreign" ]; then', "    if false; then",
+        HOST_JOBS, "a_job_waits_for_one_of_another_operation"),
+    "payload cut short accepted": Mutant(
+        "fleet/host/base.sh", '[ "$(wc -c <"$payload")" -eq "$payload_bytes" ] ||', "true ||",
+        HOST_JOBS, "a_script_that_was_cut_on_its_way"),
+    "journal appended without compare": Mutant(
+        "fleet/host/journal.sh", 'if [ "$size" -ne "$2" ] || { [ "$size" -gt 0 ] && [ "$(head_hash)" != "$3" ]; }; then',
+        "if false; then", JOURNAL, "of_many_appends_at_once"),
+    "cut append not redone": Mutant(
+        "fleet/host/journal.sh", '[ -e "$journal.redo" ] || return 0', "return 0",
+        JOURNAL, "an_append_that_was_cut_off_by_a_crash"),
+    "moved journal not noticed": Mutant(
+        "fleet/journal.py", "if answer.exit_status != MOVED:", "if True:", JOURNAL, "of_many_appends_at_once"),
+    "superseded driver writes": Mutant(
+        "fleet/journal.py", "_check_driver(after, operation, epoch)", "pass",
+        JOURNAL, "a_driver_that_was_followed"),
+    "copies not asked": Mutant(
+        "fleet/journal.py", "if problem := self.copies.doubt(known, self._text):", "if problem := '':",
+        JOURNAL, "a_journal_older_than_a_copy"),
+    "decisions not copied": Mutant(
+        "fleet/journal.py", "if any(isinstance(entry.body, DECISIONS) for entry in entries):", "if False:",
+        JOURNAL, "a_decision_is_copied"),
+    "second operation opened": Mutant(
+        "fleet/lease.py", "if holder is not None and holder.details.id != takes_over:", "if False:",
+        LEASE, "of_two_drivers_that_race"),
+    "epoch not raised for a new driver": Mutant(
+        "fleet/lease.py", "            epoch = record.epoch + 1\n            body = DriverStarted",
+        "            epoch = record.epoch\n            body = DriverStarted", LEASE, "each_driver_gets_a_higher_epoch"),
+    "closed operation driven": Mutant(
+        "fleet/lease.py", "            if one.outcome is not None:\n                raise Superseded(closed(one, record))\n",
+        "", LEASE, "a_closed_or_unknown_operation"),
+    "restored journal keeps the epoch": Mutant(
+        "fleet/journal_restore.py", "*(one.epoch for one in held)) + 1", "*(one.epoch for one in held))",
+        JOURNAL, "a_lost_journal_is_restored"),
+    "floor off by one": Mutant(
+        "core/rollout_rules.py", "return len(self.serving - self.out) - self.floor",
+        "return len(self.serving - self.out) - self.floor + 1", CRASHES, "no_schedule_of_faults and 0"),
+    "batch off by one": Mutant(
+        "core/rollout_rules.py", "if len(self.out) >= self.batch:", "if len(self.out) > self.batch:",
+        RULES, "rule_2"),
+    "budget off by one": Mutant(
+        "core/rollout_rules.py", "if failed > self.failed:", "if failed > self.failed + 1:",
+        RULES, "a_spent_budget"),
+    "end of sessions not awaited": Mutant(
+        "fleet/host_service.py", "while open_sessions := sum(status.open for _, status in await self._out()):",
+        "while open_sessions := 0:", CRASHES, "undisturbed"),
+    "drain not verified": Mutant(
+        "fleet/host_rollout.py", "await self.service.verify_drained()", "pass",
+        FLOOR, "nothing_is_unpacked_while_sessions_are_open"),
+    "unhealthy host put back": Mutant(
+        "fleet/host_rollout.py", "            if seen.healthy:\n                return\n", "            return\n",
+        FLOOR, "does_not_become_healthy"),
+    "balancer's check not awaited": Mutant(
+        "fleet/host_service.py", "lambda status: status.check_passes, timeout_s", "lambda status: True, timeout_s",
+        FLOOR, "only_the_balancer_finds_unhealthy"),
+    "half-changed host serves again": Mutant(
+        "fleet/host_service.py", "if status.serving and untouched:", "if status.serving or True:",
+        FLOOR, "in_the_middle_of_a_change"),
+    "a person's maint lifted": Mutant(
+        "fleet/host_service.py", "if status.in_maint and not self._maint_is_ours:", "if False:",
+        ROLLOUT, "an_operator_s_own_maint"),
+    "unfinished change taken for done": Mutant(
+        "fleet/host_look.py", "and not self.unfinished and not self.skip_file", "and not self.skip_file",
+        ROLLOUT, "left_unfinished"),
+    "skip file not made": Mutant(
+        "fleet/commands/package.sh", '    : >"$skip_file"\n', "    return 0\n", COMMANDS, "with_the_skip_file_there"),
+    "pinned sum not compared": Mutant(
+        "fleet/commands/package.sh", '[ "$sum" != "$pinned" ] || return 0', "return 0",
+        COMMANDS, "did_not_pin"),
+    "post-deploy migrations not switched off": Mutant(
+        "fleet/commands/recipe_commands.py", '{"SKIP_POST_DEPLOYMENT_MIGRATIONS": "true"}', "{}",
+        RECIPES, "post_deploy_migrations_switched_off"),
+    "what is left pending called done": Mutant(
+        "fleet/migrations.py", "if left := await pending(fleet):", "if left := ():",
+        MIGRATIONS, "leave_some_pending"),
+    "point of no return not recorded": Mutant(
+        "engine/post_deploy_work.py", "    await part.tell(PointOfNoReturn(version=version, names=names))\n", "",
+        CRASHES, "undisturbed"),
+    "hosts not told the epoch": Mutant(
+        "engine/tasks.py", "await part.announce()", "pass", CRASHES, "a_frozen_driver_changes_nothing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_rule_is_noticed(name: str) -> None:
+    mutant = MUTANTS[name]
+    environment = {
+        **os.environ,
+        "TAKEOFF_MUTANT_FILE": mutant.file,
+        "TAKEOFF_MUTANT_OLD": mutant.old,
+        "TAKEOFF_MUTANT_NEW": mutant.new,
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.mutants.mutation", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, mutant.test, "-k", mutant.named],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, f"not noticed, or no such test:\n{done.stdout[-3000:]}\n{done.stderr[-1000:]}"
+    assert "FAILED" in done.stdout
+    assert "AssertionError: " + repr(mutant.old)[:20] not in done.stdout

@@ -1,0 +1,60 @@
+"""Rules 1, 2, 3 and 5 hold, whenever drivers are killed and frozen, connections cut, hosts rebooted, a disk lost."""
+
+from __future__ import annotations
+
+import os
+import random
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from tests.simulation.play import play
+from tests.simulation.schedule import CALLS, Fault, Schedule, schedule_of
+from tests.simulation.shrink import shrink, story_of
+
+BLOCK = 50
+BLOCKS = 20
+
+SOAK = 100_000
+
+
+def test_an_undisturbed_run_needs_one_try_for_everything_and_breaks_nothing() -> None:
+    played = play(Schedule(seed=0, faults=()))
+    assert played.breaches == []
+    assert played.failures == []
+    assert 200 < played.calls < CALLS
+
+
+def test_a_schedule_is_played_the_same_way_every_time() -> None:
+    schedule = schedule_of(7)
+    assert play(schedule).story == play(schedule).story
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_no_schedule_of_faults_breaks_a_safety_rule(block: int) -> None:
+    broken = _broken(range(block * BLOCK, (block + 1) * BLOCK))
+    assert broken == [], story_of(schedule_of(broken[0]))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(6 * 3600)
+def test_no_schedule_of_a_fresh_seed_breaks_a_safety_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    first = int(os.environ.get("TAKEOFF_SIMULATION_SEED") or random.SystemRandom().randrange(2**40))
+    with capsys.disabled():
+        print(f"\nsimulation: {SOAK:,} schedules from seed {first} (TAKEOFF_SIMULATION_SEED={first} plays them again)")
+    blocks = [range(start, start + BLOCK) for start in range(first, first + SOAK, BLOCK)]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        broken = [seed for found in pool.map(_broken, blocks) for seed in found]
+    assert broken == [], f"seeds {broken[:20]}\n" + story_of(schedule_of(broken[0]))
+
+
+def test_a_schedule_is_shortened_to_the_faults_that_matter() -> None:
+    faults = tuple(Fault(kind, call, 0.0, 1.0, 0) for call, kind in enumerate(("kill", "cut", "reboot", "freeze"), 1))
+    both = {"cut", "freeze"}
+    short = shrink(Schedule(1, faults, second="release"), lambda one: both <= {fault.kind for fault in one.faults})
+    assert [fault.kind for fault in short.faults] == ["cut", "freeze"]
+    assert short.second == ""
+
+
+def _broken(seeds: range) -> list[int]:
+    return [seed for seed in seeds if play(schedule_of(seed)).breaches]
