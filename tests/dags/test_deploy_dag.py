@@ -70,7 +70,8 @@ def test_a_person_may_give_version_reason_and_skips_and_nothing_is_required(bag)
     from airflow.sdk.exceptions import ParamValidationError
 
     params = bag.dags["deploy_gstg"].params
-    assert {name: params[name] for name in params} == {"version": None, "reason": "", "skip": {}}
+    given = {"version": None, "reason": "", "skip": {}, "requested_by": None}
+    assert {name: params[name] for name in params} == given
     for version in ("17.4.1-ee.0", "17.4", None):
         params.get_param("version").resolve(version)
     for version in ("17.4; reboot", "$(id)", "-17", ""):
