@@ -198,7 +198,7 @@ def test_rule_3_two_migrations_at_once(lab: RunningLab, broken: Break, observer:
     lab.run(
         "deploy-01",
         """gitlab-rake db:migrate >/dev/null 2>&1 </dev/null &
-        until grep -q rake.py /proc/$!/cmdline; do :; done
+        until grep -q '[r]ake.py' /proc/$!/cmdline; do :; done
         kill -STOP $!""",
     )
     observer.watch()
