@@ -150,6 +150,30 @@ async def test_a_job_outlives_its_caller_and_is_attached_to(
     assert lines == ["begun", "ended"]
 
 
+async def test_rule_1_a_job_waits_for_one_of_another_operation_that_still_runs(
+    jobs: HostJobs, make_lease: MakeLease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_jobs, "BUSY_PAUSE_S", 0.2)
+    go, order = tmp_path / "go", tmp_path / "order"
+    first = asyncio.create_task(
+        run(
+            jobs,
+            make_lease(1, 1),
+            f"echo 1 begins >>{order}; until [ -e {go} ]; do sleep 0.1; done; echo 1 ends >>{order}",
+        )
+    )
+    while not order.exists():
+        await asyncio.sleep(0.02)
+    second = asyncio.create_task(run(jobs, make_lease(2, 2), f"echo 2 begins >>{order}"))
+    await asyncio.sleep(1.0)
+    go.touch()
+    await second
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+
+    assert order.read_text().splitlines() == ["1 begins", "1 ends", "2 begins"]
+
+
 async def test_answers_that_are_lost_on_the_way_start_nothing_twice(
     jobs: HostJobs, hosts: ShellHosts, make_lease: MakeLease, tmp_path: Path
 ) -> None:

@@ -14,7 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 CRASHES = "tests/simulation/test_schedules.py"
 HOST_JOBS, JOURNAL, LEASE = (f"tests/fleet/test_{name}.py" for name in ("host_jobs", "journal", "lease"))
-ROLLOUT, FLOOR, RULES = "tests/fleet/test_rollout.py", "tests/fleet/test_rollout_floor.py", "tests/core/test_rollout_rules.py"
+ROLLOUT, FLOOR, RULES = (
+    "tests/fleet/test_rollout.py",
+    "tests/fleet/test_rollout_floor.py",
+    "tests/core/test_rollout_rules.py",
+)
 COMMANDS = "tests/fleet/commands/test_package_commands.py"
 RECIPES = "tests/fleet/commands/test_recipe_commands.py"
 MIGRATIONS = "tests/fleet/test_migrations.py"
@@ -134,8 +138,6 @@ MUTANTS = {
     "point of no return not recorded": Mutant(
         "engine/post_deploy_work.py", "    await part.tell(PointOfNoReturn(version=version, names=names))\n", "",
         CRASHES, "undisturbed"),
-    "hosts not told the epoch": Mutant(
-        "engine/tasks.py", "await part.announce()", "pass", CRASHES, "a_frozen_driver_changes_nothing"),
 }  # fmt: skip
 
 

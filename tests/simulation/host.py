@@ -163,9 +163,7 @@ class Host(Node):
             newest.task = asyncio.create_task(self._work(operation, step, newest))
         return await self._answer((operation, step), len(attempts), 0, float(wait), fresh=fresh)
 
-    async def _answer(
-        self, job: tuple[str, str], number: int, offset: int, wait: float, *, fresh: bool
-    ) -> Completed:
+    async def _answer(self, job: tuple[str, str], number: int, offset: int, wait: float, *, fresh: bool) -> Completed:
         if job not in self.jobs:
             return Completed(self.name, 64, b"", b"takeoff: there is no such attempt on this host")
         attempt = self.jobs[job][number - 1]

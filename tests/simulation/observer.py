@@ -114,7 +114,9 @@ class Observer:
             return
         others = [one.name for one in world.hosts.values() if one.version != host.version or one.status != "installed"]
         if others:
-            self.breach(3, f"post-deploy migrations of {host.version} began while {', '.join(others)} ran another version")
+            self.breach(
+                3, f"post-deploy migrations of {host.version} began while {', '.join(others)} ran another version"
+            )
         lines = [json.loads(line)["body"] for line in host.files.text["journal"].splitlines()]
         if not any(body["kind"] == "point_of_no_return" and body["version"] == host.version for body in lines):
             self.breach(3, f"post-deploy migrations of {host.version} began before the point of no return was recorded")

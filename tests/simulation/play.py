@@ -21,8 +21,8 @@ from takeoff.engine.opening import DeployRequest, open_deploy
 from takeoff.engine.packages import FoundVersion
 from takeoff.engine.post_deploy import run_post_deploy
 from takeoff.engine.release import release_lease
-from takeoff.engine.rolling_back import stop_deploy
 from takeoff.engine.rollback_verdict import RollbackRequest
+from takeoff.engine.rolling_back import stop_deploy
 from takeoff.engine.session import Session
 from takeoff.engine.tasks import run_task
 from tests.fleet.virtual_time import run_virtually
@@ -30,7 +30,7 @@ from tests.simulation.process import Process
 from tests.simulation.schedule import Fault, Schedule
 from tests.simulation.world import V1, V2, V3, World, small_environment
 
-TRIES = 30
+TRIES = 12
 """How often a task is tried; faults are over long before."""
 
 RETRY_S = 8.0

@@ -15,7 +15,9 @@ LAST_LINES = 120
 def shrink(schedule: Schedule, breaks: Callable[[Schedule], bool]) -> Schedule:
     """Drop what is not needed, one thing at a time, again and again."""
     while True:
-        shorter = [replace(schedule, faults=tuple(f for f in schedule.faults if f is not one)) for one in schedule.faults]
+        shorter = [
+            replace(schedule, faults=tuple(f for f in schedule.faults if f is not one)) for one in schedule.faults
+        ]
         shorter += [replace(schedule, second="")] if schedule.second else []
         smaller = next((one for one in shorter if breaks(one)), None)
         if smaller is None:

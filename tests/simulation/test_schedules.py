@@ -30,6 +30,13 @@ def test_a_schedule_is_played_the_same_way_every_time() -> None:
     assert play(schedule).story == play(schedule).story
 
 
+@pytest.mark.parametrize("call", [90, 130, 200, 240])
+def test_a_frozen_driver_changes_nothing_when_it_wakes_up_after_its_own_retry(call: int) -> None:
+    played = play(Schedule(seed=3, faults=(Fault("freeze", call, 0.0, 17.0, 0),)))
+    assert played.breaches == []
+    assert any("stalled" in failure for failure in played.failures)
+
+
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_no_schedule_of_faults_breaks_a_safety_rule(block: int) -> None:
     broken = _broken(range(block * BLOCK, (block + 1) * BLOCK))

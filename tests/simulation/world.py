@@ -25,9 +25,7 @@ SILENCE_S = 2.0
 
 def small_environment(**settings: Any) -> Environment:
     """Five hosts beside the blessed node, two balancers, floors that leave room for one host."""
-    balancers = [
-        {"name": name, "host": name, "backends": {"web": {"roles": ["web"]}}} for name in ("lb-01", "lb-02")
-    ]
+    balancers = [{"name": name, "host": name, "backends": {"web": {"roles": ["web"]}}} for name in ("lb-01", "lb-02")]
     health = {"interval": "2s", "timeout": "40s"}
     given: dict[str, Any] = {
         "batch": 2,
@@ -182,7 +180,11 @@ class World:
             answer.set_result(result)
 
     async def _answer(self, node: Host | Balancer, script: str, arguments: Sequence[str], stdin: bytes) -> Completed:
-        if "unfinished=%s" in script and isinstance(node, Host) and not script.startswith("#!/bin/sh\n# What Takeoff does"):
+        if (
+            "unfinished=%s" in script
+            and isinstance(node, Host)
+            and not script.startswith("#!/bin/sh\n# What Takeoff does")
+        ):
             return node.look()
         if "db:migrate:status" in script and isinstance(node, Host):
             return node.migration_status()
