@@ -54,10 +54,13 @@ def _mutate_shell(file: Path) -> None:
     assert resources.files("takeoff").joinpath(str(file.relative_to(ROOT))).read_text(encoding="utf-8") == text
 
 
-def pytest_configure() -> None:
-    """Break the rule, before the first test file is imported."""
+def _break() -> None:
     file = ROOT / os.environ["TAKEOFF_MUTANT_FILE"]
     if file.suffix == ".py":
         sys.meta_path.insert(0, _Finder(file))
     else:
         _mutate_shell(file)
+
+
+# As soon as this plugin is loaded: the conftest files, which come next, import the package already.
+_break()
