@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -14,16 +15,25 @@ SKIPS_FORBIDDEN = "TAKEOFF_NO_SKIPS"
 """Set to anything but nothing, or ``CI`` set: a skipped test fails the run."""
 
 
-@pytest.fixture
-def reachable_folder() -> Iterator[Path]:
-    """Yield a temporary folder for a local Airflow, below no other one of pytest's.
+@contextmanager
+def folder_within_reach() -> Iterator[Path]:
+    """Make a temporary folder for a local Airflow, below no other one of pytest's.
 
     As root its PostgreSQL runs as another user, who must be able to pass through the folders above; and each start of
     pytest on this machine bars pytest's own base folder to all others, also in the midst of our test.
     """
     folder = Path(tempfile.mkdtemp(prefix="takeoff-test-"))
-    yield folder
-    shutil.rmtree(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def reachable_folder() -> Iterator[Path]:
+    """Yield such a folder to one test."""
+    with folder_within_reach() as folder:
+        yield folder
 
 
 def _skips_forbidden() -> bool:

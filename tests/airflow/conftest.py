@@ -5,14 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.airflow.real_airflow import RealAirflow
+from tests.conftest import folder_within_reach
 
 
 @pytest.fixture(scope="session")
-def takeoff(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
+def takeoff() -> Iterator[RealAirflow]:
     """Airflow on a lab whose hosts all run 17.0.0-ee.0."""
-    real = RealAirflow(tmp_path_factory.mktemp("airflow"))
-    try:
-        real.start()
-        yield real
-    finally:
-        real.stop()
+    with folder_within_reach() as folder:
+        real = RealAirflow(folder)
+        try:
+            real.start()
+            yield real
+        finally:
+            real.stop()

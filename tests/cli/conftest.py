@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lab.state import LabState
+from tests.conftest import folder_within_reach
 from tests.lab.running_lab import Lab, lab_command
 
 ROOT = Path(__file__).parents[2]
@@ -69,17 +70,18 @@ class Command:
 
 
 @pytest.fixture(scope="module")
-def takeoff(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+def takeoff() -> Iterator[Command]:
     """An adopted lab of the default thirteen hosts on 17.0.0, and the command on it."""
-    folder = tmp_path_factory.mktemp("lab") / "state"
-    result = lab_command(folder, "up", "--stand-ins", "--version", "17.0.0-ee.0")
-    try:
-        assert result.returncode == 0, result.stdout + result.stderr
-        command = Command(Lab(LabState(folder)))
-        command.run("adopt", "lab")
-        yield command
-    finally:
-        assert lab_command(folder, "down").returncode == 0
+    with folder_within_reach() as base:
+        folder = base / "state"
+        result = lab_command(folder, "up", "--stand-ins", "--version", "17.0.0-ee.0")
+        try:
+            assert result.returncode == 0, result.stdout + result.stderr
+            command = Command(Lab(LabState(folder)))
+            command.run("adopt", "lab")
+            yield command
+        finally:
+            assert lab_command(folder, "down").returncode == 0
 
 
 @pytest.fixture
