@@ -66,7 +66,8 @@ MUTANTS = {
         "fleet/host/base.sh", '[ "$(wc -c <"$payload")" -eq "$payload_bytes" ] ||', "true ||",
         HOST_JOBS, "a_script_that_was_cut_on_its_way"),
     "journal appended without compare": Mutant(
-        "fleet/host/journal.sh", 'if [ "$size" -ne "$2" ] || {', "if false || false && {", JOURNAL, "of_many_appends_at_once"),
+        "fleet/host/journal.sh", 'if [ "$size" -ne "$2" ] || {', "if false || false && {",
+        JOURNAL, "of_many_appends_at_once"),
     "cut append not redone": Mutant(
         "fleet/host/journal.sh", '[ -e "$journal.redo" ] || return 0', "return 0",
         JOURNAL, "an_append_that_was_cut_off_by_a_crash"),
@@ -88,7 +89,8 @@ MUTANTS = {
         "fleet/lease.py", "            epoch = record.epoch + 1\n            body = DriverStarted",
         "            epoch = record.epoch\n            body = DriverStarted", LEASE, "each_driver_gets_a_higher_epoch"),
     "closed operation driven": Mutant(
-        "fleet/lease.py", "            if one.outcome is not None:\n                raise", "            if False:\n                raise",
+        "fleet/lease.py", "            if one.outcome is not None:\n                raise",
+        "            if False:\n                raise",
         LEASE, "a_closed_or_unknown_operation"),
     "restored journal keeps the epoch": Mutant(
         "fleet/journal_restore.py", "*(one.epoch for one in held)) + 1", "*(one.epoch for one in held))",
