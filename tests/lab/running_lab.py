@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def lab_command(folder: Path, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m lab`` as a person would."""
-    environment = {**os.environ, "TAKEOFF_LAB_STATE": str(folder), "NO_COLOR": "1"}
+    """Run ``python -m lab`` as a person would; a lab that it makes is of kind ``process``, whatever the run's kind."""
+    environment = {**os.environ, "TAKEOFF_LAB": "process", "TAKEOFF_LAB_STATE": str(folder), "NO_COLOR": "1"}
     return subprocess.run(
         [sys.executable, "-m", "lab", *arguments],
         cwd=ROOT,
