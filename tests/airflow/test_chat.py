@@ -12,6 +12,7 @@ from takeoff.core.dag_names import control_dag, rollback_dag
 from takeoff.core.task_ids import APPROVE, POST_DEPLOY
 from tests.airflow.chat_servers import SIGNING_SECRET, STRANGER, TOKEN, ChatServer, button, chat_server, said
 from tests.airflow.real_airflow import DAG, ROOT, RealAirflow
+from tests.conftest import folder_within_reach
 
 pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -27,21 +28,22 @@ def chat() -> Iterator[ChatServer]:
 
 
 @pytest.fixture(scope="module")
-def real(chat: ChatServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
+def real(chat: ChatServer) -> Iterator[RealAirflow]:
     """Airflow on a lab whose hosts run 17.0.0-ee.0, with chat."""
     known = {
         "takeoff_slack": {"conn_type": "http", "host": chat.url, "password": SIGNING_SECRET},
         "takeoff_mattermost": {"conn_type": "http", "host": chat.url, "password": f"other {TOKEN}"},
     }
-    real = RealAirflow(tmp_path_factory.mktemp("chat"), {"chat": {"rights": RIGHTS}}, known)
-    try:
-        real.start()
-        chat.target = f"{real.airflow.base_url}/takeoff-hooks"
-        for dag in (control_dag("lab"), rollback_dag("lab")):
-            real.eventually(lambda dag=dag: is_known(real, dag), f"Airflow knows {dag}")
-        yield real
-    finally:
-        real.stop()
+    with folder_within_reach() as folder:
+        real = RealAirflow(folder, {"chat": {"rights": RIGHTS}}, known)
+        try:
+            real.start()
+            chat.target = f"{real.airflow.base_url}/takeoff-hooks"
+            for dag in (control_dag("lab"), rollback_dag("lab")):
+                real.eventually(lambda dag=dag: is_known(real, dag), f"Airflow knows {dag}")
+            yield real
+        finally:
+            real.stop()
 
 
 def is_known(real: RealAirflow, dag: str) -> bool:
