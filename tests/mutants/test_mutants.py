@@ -39,7 +39,7 @@ MUTANTS = {
         "fleet/host/fence.sh", '[ "$1" -ge "$fence_epoch" ] ||', "true ||",
         HOST_JOBS, "an_older_driver_starts_nothing"),
     "epoch of the newest driver not remembered": Mutant(
-        "fleet/host/fence.sh", "fence_epoch=$1 fence_authority", "fence_authority",
+        "fleet/host/fence.sh", '"$1" "$fence_authority" "$newest" >', '0 "$fence_authority" "$newest" >',
         HOST_JOBS, "an_older_driver_starts_nothing"),
     "authority check left out": Mutant(
         "fleet/host/fence.sh", '*) [ "$fence_authority" = \'\' ] || {', "*) true || {",
