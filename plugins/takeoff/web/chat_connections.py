@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
+from airflow.providers.slack.hooks.slack import SlackHook
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -75,8 +76,6 @@ class SlackGroups:
             log.error("User group %s gives no rights: no environment names a connection to Slack", group)
             return frozenset()
         try:
-            from airflow.providers.slack.hooks.slack import SlackHook
-
             hook = SlackHook(slack_conn_id=slack.connection, timeout=GROUPS_TIMEOUT_S)
             return frozenset(hook.call("usergroups.users.list", json={"usergroup": group})["users"])
         except Exception as error:

@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse
 BODY_LIMIT = 64 << 10
 """Bytes of a chat server's request; a slash command has about 1 kB, a pressed button at most 10."""
 
-WORKERS = 8
-"""Requests that are worked on at the same time; more wait for their turn, answered already."""
+WORKERS = 32
+"""Requests that are worked on at the same time, most of them waiting for a run; more wait for their turn."""
 
 ANSWER_TIMEOUT_S = 10.0
 

@@ -61,9 +61,11 @@ def mattermost_router(
         headers = {name.lower(): value for name, value in request.headers.items()}
         if media_type(headers) != FORM:
             return refused(415, f"only {FORM} is understood")
-        known = await run_in_threadpool(command)
         kind, _, token = headers.get("authorization", "").partition(" ")
-        if kind.lower() != "token" or not known.knows(token.strip()):
+        if kind.lower() != "token" or not token.strip():
+            return refused(401, "no token")
+        known = await run_in_threadpool(command)
+        if not known.knows(token.strip()):
             return refused(401, "unknown token")
         body = await read_body(request, BODY_LIMIT)
         if body is None:
