@@ -47,9 +47,6 @@ MUTANTS = {
     "epoch check left out on balancer nodes": Mutant(
         "fleet/host/balancer.sh", 'check_fence "$1" "$2"', "true",
         "tests/fleet/test_host_script.py", "an_older_driver_sets_no_server_s_state"),
-    "failure started again before it was told": Mutant(
-        "fleet/host/jobs.sh", '[ -e "$attempt/reported" ] || again=0', "true",
-        HOST_JOBS, "a_failure_that_nobody_saw"),
     "numbered attempt not insisted on": Mutant(
         "fleet/host/jobs.sh", '[ "$newest" -lt "$6" ] || again=0', "true",
         HOST_JOBS, "with_a_numbered_attempt"),
@@ -62,9 +59,6 @@ MUTANTS = {
     "job of another operation not waited for": Mutant(
         "fleet/host/jobs.sh", '    if [ "$foreign" ]; then', "    if false; then",
         HOST_JOBS, "a_job_waits_for_one_of_another_operation"),
-    "payload cut short accepted": Mutant(
-        "fleet/host/base.sh", '[ "$(wc -c <"$payload")" -eq "$payload_bytes" ] ||', "true ||",
-        HOST_JOBS, "a_script_that_was_cut_on_its_way"),
     "journal appended without compare": Mutant(
         "fleet/host/journal.sh", 'if [ "$size" -ne "$2" ] || {', "if false || false && {",
         JOURNAL, "of_many_appends_at_once"),
@@ -142,6 +136,7 @@ MUTANTS = {
 }  # fmt: skip
 
 
+@pytest.mark.timeout(330)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_rule_is_noticed(name: str) -> None:
     mutant = MUTANTS[name]
@@ -154,7 +149,7 @@ def test_a_broken_rule_is_noticed(name: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.mutants.mutation", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, mutant.test, "-k", mutant.named],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 1, f"not noticed, or no such test:\n{done.stdout[-3000:]}\n{done.stderr[-1000:]}"
     assert "FAILED" in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from tests.simulation.host import MIGRATIONS, Host
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+_entry = functools.lru_cache(maxsize=1000)(json.loads)
 
 FATE_S = 60.0
 """For so long a host that a fault took out is not held against a decision: whoever decided may not know of it yet."""
@@ -117,7 +120,7 @@ class Observer:
             self.breach(
                 3, f"post-deploy migrations of {host.version} began while {', '.join(others)} ran another version"
             )
-        lines = [json.loads(line)["body"] for line in host.files.text["journal"].splitlines()]
+        lines = [_entry(line)["body"] for line in host.files.text["journal"].splitlines()]
         if not any(body["kind"] == "point_of_no_return" and body["version"] == host.version for body in lines):
             self.breach(3, f"post-deploy migrations of {host.version} began before the point of no return was recorded")
 
@@ -128,7 +131,7 @@ class Observer:
             return
         open_operation, newest = "", 0
         for line in text.splitlines():
-            entry = json.loads(line)
+            entry = _entry(line)
             body, epoch = entry["body"], entry["epoch"]
             if body["kind"] in ("operation_opened", "driver_started"):
                 if epoch <= newest:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
 from takeoff.core.errors import AuthorityDoubtful, FloorReached, LeaseHeld, Refused, Superseded, TakeoffError
+from takeoff.core.journal_entries import parse_line
 from takeoff.core.operation import Artifact, Outcome
 from takeoff.core.record import Record
 from takeoff.core.task_ids import TaskKind, TaskSpec, deploy_tasks, rollback_tasks
@@ -25,6 +27,7 @@ from takeoff.engine.rollback_verdict import RollbackRequest
 from takeoff.engine.rolling_back import stop_deploy
 from takeoff.engine.session import Session
 from takeoff.engine.tasks import run_task
+from takeoff.fleet import journal_text
 from tests.fleet.virtual_time import run_virtually
 from tests.simulation.process import Process
 from tests.simulation.schedule import Fault, Schedule
@@ -62,7 +65,12 @@ class Played:
 
 def play(schedule: Schedule) -> Played:
     """Play a schedule in virtual time."""
-    with mock.patch.object(opening, "find_version", _find), mock.patch.object(rollback_verdict, "find_version", _find):
+    with (
+        mock.patch.object(opening, "find_version", _find),
+        mock.patch.object(rollback_verdict, "find_version", _find),
+        # Every process reads the whole journal; that a line verifies is found out once.
+        mock.patch.object(journal_text, "parse_line", functools.lru_cache(maxsize=500)(parse_line)),
+    ):
         return run_virtually(_Play(schedule).run())
 
 
