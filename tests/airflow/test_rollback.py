@@ -87,22 +87,23 @@ def test_the_question_of_the_deploy_that_was_taken_back_is_withdrawn(takeoff, as
     assert takeoff.api.task_states(DAG, asking.run_id)[POST_DEPLOY] == "skipped"
 
 
+def test_deploys_stay_held_and_one_resume_lifts_hold_and_toggle(takeoff, taken_back):
+    assert "logins fail" in takeoff.status()["hold"]["reason"]
+    assert takeoff.api.is_paused(DAG), "the hold's visible sign"
+    resumed = control(takeoff, action="resume", requested_by="maria")
+    assert resumed.note.startswith("resume, asked by maria through admin")
+    assert takeoff.status()["hold"] is None
+    assert not takeoff.api.is_paused(DAG)
+
+
 def test_clearing_a_task_of_the_old_run_changes_nothing_and_says_why(takeoff, base, asking, taken_back):
+    control(takeoff, action="resume")
     before = takeoff.journal()
     takeoff.api.clear_tasks(DAG, asking.run_id, ["main.web"])
     takeoff.reaches(asking, "main.web", "failed")
     assert "came after it" in takeoff.log(asking, "main.web")
     assert takeoff.journal() == before
     assert installed(takeoff) == {base}
-
-
-def test_deploys_stay_held_and_one_resume_lifts_hold_and_toggle(takeoff, taken_back):
-    takeoff.ends(takeoff.ring())  # An automatic run finds the hold, and ends without a change.
-    assert "logins fail" in takeoff.status()["hold"]["reason"]
-    resumed = control(takeoff, action="resume", requested_by="maria")
-    assert resumed.note.startswith("resume, asked by maria through admin")
-    assert takeoff.status()["hold"] is None
-    assert not takeoff.api.is_paused(DAG)
 
 
 def test_the_toggle_follows_a_pause_without_an_end_only(takeoff, taken_back):
@@ -144,13 +145,14 @@ def test_a_deploy_is_ended_in_its_middle_while_its_worker_is(takeoff, base, take
                 with suppress(ProcessLookupError):
                     os.kill(one, signal.SIGCONT)
     assert run.state == "success", run.note
-    after = takeoff.journal()
     assert takeoff.ends(deploy).state == "failed"
+    assert takeoff.status()["hold"] is not None
+    takeoff.takeoff("resume", "lab")
+    after = takeoff.journal()
     takeoff.api.clear_tasks(DAG, deploy.run_id, ["canary.web"])
     takeoff.reaches(deploy, "canary.web", "failed")
     assert takeoff.journal() == after, "nothing of the old run moves any more"
     assert installed(takeoff) == {base}
-    assert takeoff.status()["hold"] is not None
     assert takeoff.status()["operation"]["outcome"] == "succeeded"
 
 

@@ -135,7 +135,8 @@ def test_rule_1_a_rollback_ends_a_deploy_whose_driver_is(takeoff: Command, drive
     finally:
         deploy.kill()
     assert "the deploy of 17.2.0-ee.0" in told
-    assert deploy.returncode == (3 if driver == "frozen" else -signal.SIGKILL), stderr
+    # A frozen one is told so by the first host it asks, or finds its connections broken by the long sleep.
+    assert deploy.returncode in ((1, 3) if driver == "frozen" else (-signal.SIGKILL,)), stderr
     assert takeoff.entries() == after, "the former driver moves nothing any more"
     assert installed(takeoff) == {V0}
     assert servers_up(takeoff), "nothing is left drained"
