@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from takeoff.clients.json_requests import Conflict, NotThere, request_json
+from takeoff.clients.json_requests import Conflict, LoginRefused, NotThere, request_json
 from takeoff.core.errors import ConfigError, SourceUnavailable, SourceUntrusted
 from tests.clients.scripted_server import Answer, ScriptedServer, scripted_server
 
@@ -26,7 +26,7 @@ def ask(url: str):
                      "text/html instead of JSON ('<html>Sign in</html>')", id="a login page"),
         pytest.param(Answer("", 502, "text/html"), SourceUnavailable, "502 Bad Gateway: no text", id="a broken proxy"),
         pytest.param(Answer({"detail": "slow down"}, 429), SourceUnavailable, "429", id="too many requests"),
-        pytest.param(Answer({"detail": "no"}, 401), ConfigError, "check login and rights", id="a refused login"),
+        pytest.param(Answer({"detail": "no"}, 401), LoginRefused, "check login and rights", id="a refused login"),
         pytest.param(Answer({"detail": "no"}, 403), ConfigError, "check login and rights", id="no right to it"),
         pytest.param(Answer({"detail": "bad matcher"}, 400), ConfigError, "bad matcher", id="a refused request"),
         pytest.param(Answer({"detail": "none"}, 404), NotThere, "404", id="nothing of that name"),

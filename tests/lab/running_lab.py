@@ -55,7 +55,7 @@ class Lab:
 
     @property
     def kind(self) -> LabKind:
-        return open_kind("process", self.state)
+        return open_kind(self.record.kind, self.state)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         result = lab_command(self.state.folder, *arguments)
