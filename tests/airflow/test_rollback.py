@@ -123,12 +123,11 @@ def test_a_rollback_that_is_refused_changes_nothing_and_names_why(takeoff, base,
     assert takeoff.journal() == before
 
 
-@pytest.mark.parametrize(("worker", "by"), [("alive", 2), ("dead", 3), ("frozen", 4)])
-def test_a_deploy_is_ended_in_its_middle_while_its_worker_is(takeoff, base, taken_back, worker, by):
+@pytest.mark.parametrize("worker", ["alive", "dead", "frozen"])
+def test_a_deploy_is_ended_in_its_middle_while_its_worker_is(takeoff, base, taken_back, worker):
     takeoff.takeoff("resume", "lab")
-    version = later(base, by)
-    takeoff.publish(version)
-    deploy = takeoff.run(version=version, skip={"upgrade_path": "a test", "post_deploy_pending": "a test"})
+    version = later(base, 1)
+    deploy = takeoff.run(version=version, skip={"rejected": "once more"})
     takeoff.reaches(deploy, "canary.web", "running")
     pid = takeoff.eventually(lambda: worker_of(takeoff, "canary.web", version), "canary.web has a driver")
     stopped = (pid, parent_of(pid))
@@ -163,7 +162,7 @@ def worker_of(takeoff: RealAirflow, task: str, version: str) -> int:
     for entry in takeoff.journal():
         body = entry["body"]
         if body["kind"] == "operation_opened" and body["details"]["version"] == version:
-            operation = entry["operation"]
+            operation, pid = entry["operation"], 0
         if body["kind"] == "driver_started" and entry["operation"] == operation and body["driver"]["task"] == task:
             pid = int(body["driver"]["name"].split(":")[1])
     return pid

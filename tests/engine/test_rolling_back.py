@@ -95,6 +95,14 @@ async def test_a_hold_that_would_end_by_itself_becomes_one_that_does_not(session
     assert "database upgrade" in hold.reason
 
 
+async def test_the_task_of_a_rollback_that_is_over_holds_nothing(session: Session) -> None:
+    wanted = draft(session.environment, V0, OperationKind.ROLLBACK, restore_from=V1, run="rollback_lab/one")
+    lease = await session.leases.open(wanted, new_driver("stop_deploy", "omar"), check=lambda record: None)
+    await session.leases.close(lease, Outcome.SUCCEEDED, by="omar")
+    assert "is over" in await pause_deploys(session, request(run="rollback_lab/one"), V0)
+    assert (await session.journal.read()).hold is None
+
+
 async def test_a_rollback_needs_a_reason_before_anything_else(session: Session) -> None:
     with pytest.raises(ConfigError, match="needs a reason"):
         await stop_deploy(session, request(reason=" "), new_driver("stop_deploy", "omar"))

@@ -51,8 +51,14 @@ async def verdict_for(session: Session, request: RollbackRequest) -> Judged:
 
 
 async def pause_deploys(session: Session, request: RollbackRequest, version: str) -> str:
-    """Hold automatic deploys until a person resumes them; a hold without an end that stands is left as it is."""
+    """Hold automatic deploys until a person resumes them; a hold without an end that stands is left as it is.
+
+    A rollback that is over holds nothing any more: its task was cleared after the fact.
+    """
     record = await _read(session)
+    own = own_operation(record, request)
+    if own and record.operations[own].outcome is not None:
+        return f"{own} is over: nothing is paused for it"
     if record.hold is not None and record.hold.until is None:
         return f"deploys are paused already, by {record.hold.by}: {record.hold.reason}"
     hold = record.hold
