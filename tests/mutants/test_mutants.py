@@ -101,9 +101,6 @@ MUTANTS = {
     "end of sessions not awaited": Mutant(
         "fleet/host_service.py", "while open_sessions := sum(status.open for _, status in await self._out()):",
         "while open_sessions := 0:", CRASHES, "undisturbed"),
-    "drain not verified": Mutant(
-        "fleet/host_rollout.py", "await self.service.verify_drained()", "pass",
-        FLOOR, "nothing_is_unpacked_while_sessions_are_open"),
     "unhealthy host put back": Mutant(
         "fleet/host_rollout.py", "            if seen.healthy:\n                return\n", "            return\n",
         FLOOR, "does_not_become_healthy"),

@@ -198,7 +198,7 @@ class Host(Node):
         else:
             await asyncio.sleep(seconds)
         if step == "migrations":
-            self.pending = [f"2026{self.version.replace('.', '').replace('-', '')[:8]} DropOld"]
+            self.pending = ["20260101000000 DropOld"]
         elif step == "post-deploy-migrations":
             self.pending = []
         self.watches.job_succeeded(self, operation, step)

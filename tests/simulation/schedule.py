@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-CALLS = 420
+CALLS = 520
 """Calls of an undisturbed run, and some more: faults are spread over them."""
 
 KINDS = (
