@@ -12,7 +12,7 @@ from lab.state import LabState
 from lab.traffic.commands import start_traffic, stop_traffic
 from takeoff.clients.airflow_api import Run
 from takeoff.core.dag_names import control_dag, rollback_dag
-from takeoff.core.task_ids import APPROVE, POST_DEPLOY
+from takeoff.core.task_ids import APPROVE, FINISH, POST_DEPLOY
 from tests.airflow.real_airflow import DAG, RealAirflow
 
 pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.timeout(900)]
@@ -33,6 +33,8 @@ def asking(takeoff: RealAirflow, base: str) -> Run:
     version = later(base, 1)
     takeoff.publish(version)
     run = takeoff.run(version=version, reason="to be taken back")
+    for task in ("canary.web", "main.web", FINISH):  # Each may take its time on a busy machine.
+        takeoff.reaches(run, task, "success")
     takeoff.reaches(run, APPROVE, "awaiting_input")
     return run
 
@@ -43,7 +45,7 @@ def taken_back(takeoff: RealAirflow, base: str, asking: Run) -> tuple[Run, dict[
     state = LabState(takeoff.environment_file.parent.parent)
     start_traffic(state)
     try:
-        run = takeoff.ends(takeoff.api.start_run(ROLLBACK, {"version": base, "reason": "logins fail"}))
+        run = roll_back(takeoff, version=base, reason="logins fail")
     finally:
         report = stop_traffic(state)
     return run, report
@@ -52,6 +54,13 @@ def taken_back(takeoff: RealAirflow, base: str, asking: Run) -> tuple[Run, dict[
 def later(version: str, by: int) -> str:
     major, minor, rest = version.split(".", 2)
     return f"{major}.{int(minor) + by}.{rest}"
+
+
+def roll_back(takeoff: RealAirflow, **conf: str) -> Run:
+    run = takeoff.api.start_run(ROLLBACK, conf)
+    for task in ("stop_deploy", "roll_back.web"):
+        takeoff.reaches(run, task, "success")
+    return takeoff.ends(run)
 
 
 def control(takeoff: RealAirflow, **conf: str) -> Run:
@@ -124,9 +133,10 @@ def test_a_rollback_that_is_refused_changes_nothing_and_names_why(takeoff, base,
 
 
 @pytest.mark.parametrize("worker", ["alive", "dead", "frozen"])
-def test_a_deploy_is_ended_in_its_middle_while_its_worker_is(takeoff, base, taken_back, worker):
+def test_a_deploy_is_ended_in_its_middle_while_its_worker_is(takeoff, base, worker):
     takeoff.takeoff("resume", "lab")
     version = later(base, 1)
+    takeoff.publish(version)
     deploy = takeoff.run(version=version, skip={"rejected": "once more"})
     takeoff.reaches(deploy, "canary.web", "running")
     pid = takeoff.eventually(lambda: worker_of(takeoff, "canary.web", version), "canary.web has a driver")
@@ -137,7 +147,7 @@ def test_a_deploy_is_ended_in_its_middle_while_its_worker_is(takeoff, base, take
         if worker == "frozen":
             for one in stopped:
                 os.kill(one, signal.SIGSTOP)
-        run = takeoff.ends(takeoff.api.start_run(ROLLBACK, {"version": base, "reason": f"its worker is {worker}"}))
+        run = roll_back(takeoff, version=base, reason=f"its worker is {worker}")
     finally:
         if worker == "frozen":
             for one in reversed(stopped):
