@@ -37,6 +37,7 @@ def test_a_frozen_driver_changes_nothing_when_it_wakes_up_after_its_own_retry(ca
     assert any("stalled" in failure for failure in played.failures)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_no_schedule_of_faults_breaks_a_safety_rule(block: int) -> None:
