@@ -24,7 +24,7 @@ from takeoff.core.task_ids import APPROVE
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG = deploy_dag(ENVIRONMENT)
-PATIENCE_S = 240
+PATIENCE_S = 420
 """Longest wait for one thing; a machine that does much else at once takes some of it."""
 
 QUICK = {

@@ -177,8 +177,8 @@ def test_a_lease_is_released_after_the_typed_yes_only(real: RealAirflow, chat: C
 
 def test_post_deploy_asks_and_a_button_answers(real: RealAirflow, chat: ChatServer) -> None:
     slack(chat, "resume lab")
-    real.publish("17.3.0-ee.0")
-    slack(chat, 'deploy lab 17.3.0 --reason "with the login page repaired"')
+    real.publish("17.2.1-ee.0")
+    slack(chat, 'deploy lab 17.2.1 --reason "with the login page repaired"')
     run = real.api.runs(DAG)[0]
     real.reaches(run, APPROVE, "awaiting_input")
     question = slack(chat, "post-deploy lab")
