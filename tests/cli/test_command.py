@@ -136,18 +136,14 @@ def test_post_deploy_migrations_are_not_begun_where_nobody_can_be_asked() -> Non
     confirm_point_of_no_return(yes=True, asked=False)
 
 
-def test_it_starts_in_under_half_a_second_without_airflow_or_the_engine() -> None:
+def test_it_starts_without_airflow_and_without_what_only_some_commands_need() -> None:
     code = (
-        "import sys, time; began = time.perf_counter(); import takeoff.cli; took = time.perf_counter() - began\n"
+        "import sys, takeoff.cli\n"
         "heavy = {'airflow', 'asyncssh', 'pydantic', 'requests', 'gitlab'} & {m.split('.')[0] for m in sys.modules}\n"
-        "print(took, sorted(heavy))"
+        "print(sorted(heavy))"
     )
-    runs = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "plugins")
-        for _ in range(3)
-    ]
-    assert min(float(run.stdout.split()[0]) for run in runs) < 0.5
-    assert runs[0].stdout.split(" ", 1)[1].strip() == "[]"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "plugins")
+    assert run.stdout.strip() == "[]"
 
 
 def test_working_on_an_environment_never_imports_airflow(folder: Path) -> None:
