@@ -14,7 +14,7 @@ from tests.airflow.chat_servers import SIGNING_SECRET, STRANGER, TOKEN, ChatServ
 from tests.airflow.real_airflow import DAG, ROOT, RealAirflow
 from tests.conftest import folder_within_reach
 
-pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.soak, pytest.mark.timeout(900)]
 
 EVERYTHING = ["look", "deploy", "rollback", "pause", "post_deploy", "lease", "override"]
 RIGHTS = {right: ["slack:U0ADMIN", "mattermost:release-manager"] for right in EVERYTHING}

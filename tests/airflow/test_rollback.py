@@ -15,7 +15,7 @@ from takeoff.core.dag_names import control_dag, rollback_dag
 from takeoff.core.task_ids import APPROVE, FINISH, POST_DEPLOY
 from tests.airflow.real_airflow import DAG, RealAirflow
 
-pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.soak, pytest.mark.timeout(900)]
 
 ROLLBACK, CONTROL = rollback_dag("lab"), control_dag("lab")
 

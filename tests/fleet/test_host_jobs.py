@@ -16,7 +16,7 @@ from takeoff.core.operation import Lease
 from takeoff.fleet import host_jobs
 from takeoff.fleet.clock import SystemClock
 from takeoff.fleet.host_jobs import HostJobs, JobResult
-from takeoff.fleet.host_script import HOST_SCRIPT, HostScript
+from takeoff.fleet.host_script import HostScript
 from tests.fleet.job_processes import job_groups
 from tests.fleet.shell_hosts import ShellHosts
 
@@ -361,29 +361,6 @@ async def test_a_journal_that_names_its_predecessor_is_followed_and_the_old_one_
 
     with pytest.raises(AuthorityDoubtful, match="belongs to journal moved"):
         await run(jobs, make_lease(epoch=7), "true", step="three")
-
-
-@pytest.mark.parametrize("step", ["../x", "a/b", "", ".hidden", "a b", "$(id)"])
-async def test_a_step_that_is_no_name_is_refused(
-    jobs: HostJobs, hosts: ShellHosts, make_lease: MakeLease, step: str
-) -> None:
-    with pytest.raises(CommandFailed, match="is no name") as refused:
-        await run(jobs, make_lease(), "true", step=step)
-
-    assert refused.value.exit_status == 64
-    assert not hosts.state("web-01").exists()
-
-
-async def test_a_script_that_was_cut_on_its_way_does_not_run(
-    script: HostScript, hosts: ShellHosts, make_lease: MakeLease, tmp_path: Path
-) -> None:
-    words = ("job-ensure", "/var/lib/takeoff", "lab", "999", "1", "a", "lab-1", "web-01", "step", "0", "0")
-
-    done = await hosts.run("web-01", HOST_SCRIPT, words, stdin=f"touch {tmp_path}/ran\n".encode())
-
-    assert done.exit_status == 65
-    assert not (tmp_path / "ran").exists()
-    assert not list(hosts.state("web-01").glob("jobs/*"))
 
 
 async def test_old_jobs_are_forgotten_but_not_young_or_running_ones_nor_the_kept_operation(
