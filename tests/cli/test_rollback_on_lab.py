@@ -14,7 +14,7 @@ from lab.environment_file import environment_path
 from lab.traffic.commands import start_traffic, stop_traffic
 from tests.cli.conftest import Command
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.soak, pytest.mark.timeout(900)]
 
 V0, V1, V2 = "17.0.0-ee.0", "17.1.0-ee.0", "17.2.0-ee.0"
 STAGES = {"canary": ("web",), "main": ("web", "sidekiq")}
