@@ -1,5 +1,6 @@
 """A whole Airflow, really started, and what is left when it, or whoever started it, comes to an end."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -46,6 +47,16 @@ def of_that_airflow(state: Path) -> list[str]:
     return found
 
 
+def addresses_listened_on(state: Path) -> set[tuple[str, int]]:
+    """Address and port of every socket that a recorded process or a child of one listens on."""
+    found = set()
+    for member in [member for process in recorded(state).values() for member in process.family()]:
+        # Airflow's short-lived children may end while they are looked at.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found |= {tuple(one.laddr) for one in member.net_connections("inet") if not one.raddr}
+    return found
+
+
 def is_listened_on(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -66,11 +77,7 @@ def test_it_becomes_healthy_knows_its_accounts_listens_on_loopback_only_and_leav
         login = {"username": account.name, "password": account.password}
         assert requests.post(f"{airflow.base_url}/auth/token", json=login, timeout=10).status_code == 201
 
-    family = [member for process in recorded(airflow.state_dir).values() for member in process.family()]
-    listening = {
-        connection.laddr for process in family for connection in process.net_connections("inet") if not connection.raddr
-    }
-    assert {(address.ip, address.port) for address in listening} == {("127.0.0.1", int(airflow.base_url[17:]))}
+    assert addresses_listened_on(airflow.state_dir) == {("127.0.0.1", int(airflow.base_url[17:]))}
 
     before = recorded(airflow.state_dir)
     airflow.start()
