@@ -28,6 +28,16 @@ class Pipeline(NamedTuple):
     url: str
 
 
+class _PromptGitlab(gitlab.Gitlab):
+    """python-gitlab, but for its answer to 429: that one sleeps as long as the server says, ten times.
+
+    Our callers try again by themselves, and take no thread while they wait.
+    """
+
+    def http_request(self, *args: Any, **options: Any) -> requests.Response:
+        return super().http_request(*args, **{**options, "obey_rate_limit": False})
+
+
 class GitlabProject:
     """One project of one GitLab.
 
@@ -41,7 +51,7 @@ class GitlabProject:
     def __init__(self, url: str, project: str, token: str = "", session: requests.Session | None = None) -> None:
         self._name = f"GitLab at {url} (project {project})"
         options: dict[str, Any] = {"session": session} if session is not None else {}
-        self._gitlab = gitlab.Gitlab(url, private_token=token or None, timeout=TIMEOUT_S, **options)
+        self._gitlab = _PromptGitlab(url, private_token=token or None, timeout=TIMEOUT_S, **options)
         self._project: Project = self._gitlab.projects.get(project, lazy=True)
 
     def start_pipeline(self, ref: str, variables: Mapping[str, str]) -> Pipeline:
