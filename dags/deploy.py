@@ -17,6 +17,7 @@ from takeoff.operators.approval import PostDeployApproval
 from takeoff.operators.finish import FinishOperator
 from takeoff.operators.fleet_task import FleetTaskOperator
 from takeoff.operators.lease import LeaseOperator
+from takeoff.operators.migrations import MigrationsOperator
 from takeoff.operators.post_deploy import PostDeployOperator
 from takeoff.operators.preflight import PreflightOperator
 from takeoff.operators.runbooks import deploy_runbook, task_runbook
@@ -45,9 +46,9 @@ OPERATORS = {
     TaskKind.NEW_PACKAGE: NewPackageSensor,
     TaskKind.PREFLIGHT: PreflightOperator,
     TaskKind.LEASE: LeaseOperator,
-    TaskKind.PENDING_POST_DEPLOY: FleetTaskOperator,
+    TaskKind.PENDING_POST_DEPLOY: MigrationsOperator,
     TaskKind.WARMUP: FleetTaskOperator,
-    TaskKind.MIGRATIONS: FleetTaskOperator,
+    TaskKind.MIGRATIONS: MigrationsOperator,
     TaskKind.ROLLOUT: FleetTaskOperator,
     TaskKind.QA: QaSensor,
     TaskKind.ALERTS: AlertsSensor,

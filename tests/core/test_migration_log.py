@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from takeoff.core.migration_log import LINES, decisive_lines, pending_migrations
+from takeoff.core.migration_log import LINES, MigrationStep, decisive_lines, migration_step, pending_migrations
 
 STATUS = """
 database: gitlabhq_production
@@ -32,6 +32,24 @@ def test_rows_that_are_all_up_leave_nothing_pending() -> None:
 @pytest.mark.parametrize("text", ["", "rake aborted!\nconnection refused", "Status Migration ID"])
 def test_rule_6_a_text_without_rows_is_not_taken_for_nothing_pending(text: str) -> None:
     assert pending_migrations(text) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("== 20250101000000 AddIndex: migrating ====", MigrationStep("20250101000000 AddIndex", False, "")),
+        (
+            "main: == 20250101000000 AddIndex: migrated (71.0041s) ==",
+            MigrationStep("20250101000000 AddIndex", True, "71.0041"),
+        ),
+        ("==  AddIndex: migrating ==============", MigrationStep("AddIndex", False, "")),
+        ("main: -- ALTER TABLE notes ADD COLUMN migrating: text", None),
+        ("", None),
+    ],
+    ids=["begin", "end, of one database", "without a number", "statement", "nothing"],
+)
+def test_the_log_tells_which_migration_begins_and_ends(line: str, step: MigrationStep | None) -> None:
+    assert migration_step(line) == step
 
 
 def test_decisive_lines_begin_where_rake_aborts() -> None:

@@ -176,7 +176,8 @@ class SimulatedHost:
         data = attempt.log[offset:]
         head = (
             f"state={attempt.state} rc={rc} rebooted={rebooted} fresh={int(fresh)} attempt={number} "
-            f"next={offset + len(data)} size={len(attempt.log)} folder=/jobs/{number}"
+            f"next={offset + len(data)} size={len(attempt.log)} folder=/jobs/{number} "
+            f"age={int(asyncio.get_running_loop().time() - attempt.started)}"
         )
         return self._said(head, data)
 

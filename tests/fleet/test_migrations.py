@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from takeoff.core.errors import CheckFailed, CommandFailed, JobLost, MigrationFailed
-from takeoff.fleet.migrations import install_on_blessed_node, migrate, migrate_post_deploy, pending
+from takeoff.fleet.host_jobs import JobGoesOn, JobPlace
+from takeoff.fleet.migrations import follow_migrations, install_on_blessed_node, migrate, migrate_post_deploy, pending
 from takeoff.fleet.protocols import Completed
 from tests.fleet.simulated_fleet import NEW, OLD, SimulatedFleet, environment_of
 from tests.fleet.simulated_host import SimulatedHost
@@ -65,6 +66,62 @@ def test_rule_3_a_failed_migration_is_begun_again_only_when_the_next_attempt_is_
 
     run_virtually(tries())
     assert node.started == ["install", "migrations", "migrations"]
+
+
+async def leave(simulated: SimulatedFleet, stay_s: float) -> JobGoesOn:
+    with pytest.raises(JobGoesOn) as goes_on:
+        await migrate(simulated.fleet, simulated.lease(), stay_s=stay_s)
+    return goes_on.value
+
+
+def test_migrations_are_left_to_themselves_watched_and_judged_by_the_next_call(
+    simulated: SimulatedFleet, node: SimulatedHost
+) -> None:
+    node.seconds["migrations"] = 3 * 3600.0
+
+    async def in_three_parts() -> tuple[str, ...]:
+        left = await leave(simulated, 30)
+        assert left.place == JobPlace("lab-1", "deploy-01", "migrations", 1, 0)
+        await follow_migrations(simulated.fleet, left.place, until_s=left.left_s)
+        assert asyncio.get_running_loop().time() == pytest.approx(3 * 3600 + 20, abs=30)
+        return await migrate(simulated.fleet, simulated.lease(epoch=2), stay_s=30)
+
+    assert run_virtually(in_three_parts()) == tuple(PENDING)
+    assert node.started == ["install", "migrations"]
+    assert "deploy-01: migrations done" in simulated.told.lines
+    assert "deploy-01: migrations still runs, 2 h 30 min by now" in simulated.told.lines
+
+
+def test_whoever_comes_after_the_time_of_migrations_is_over_stops_them(
+    simulated: SimulatedFleet, node: SimulatedHost
+) -> None:
+    limit = simulated.environment.migrations.timeout.total_seconds()
+    node.seconds["migrations"] = limit + 3600
+
+    async def late() -> None:
+        left = await leave(simulated, 30)
+        assert left.left_s == pytest.approx(limit - 30, abs=60)
+        await follow_migrations(simulated.fleet, left.place, until_s=left.left_s)
+        with pytest.raises(MigrationFailed, match="was stopped with all its processes"):
+            await migrate(simulated.fleet, simulated.lease(epoch=2), stay_s=30)
+
+    run_virtually(late())
+    assert node.started == ["install", "migrations"]
+
+
+def test_migrations_that_fail_while_nobody_stays_are_raised_by_the_next_call(
+    simulated: SimulatedFleet, node: SimulatedHost
+) -> None:
+    node.failing["migrations"] = 1
+
+    async def comes_back() -> None:
+        left = await leave(simulated, 30)
+        await follow_migrations(simulated.fleet, left.place, until_s=left.left_s)
+        with pytest.raises(MigrationFailed, match="migrations failed on purpose"):
+            await migrate(simulated.fleet, simulated.lease(epoch=2), attempt=1, stay_s=30)
+
+    run_virtually(comes_back())
+    assert node.started == ["install", "migrations"]
 
 
 def test_a_failed_install_is_no_failed_migration(simulated: SimulatedFleet, node: SimulatedHost) -> None:

@@ -8,6 +8,7 @@ from airflow.sdk.module_loading import import_string
 
 from takeoff.triggers import settling
 from takeoff.triggers.alert_bake import AlertBakeTrigger
+from takeoff.triggers.migrations import MigrationsTrigger
 from takeoff.triggers.new_package import NewPackageTrigger
 from takeoff.triggers.qa_pipeline import QaPipelineTrigger
 from tests.clients.scripted_server import Answer, ScriptedServer, scripted_server
@@ -17,6 +18,9 @@ TRIGGERS = [
     QaPipelineTrigger(environment="gstg", pipeline=7, until=1.5),
     AlertBakeTrigger(environment="gstg", stage="main", baseline=["a"], until=1.5),
     NewPackageTrigger(environment="gstg", run="deploy_gstg/1", until=1.5),
+    MigrationsTrigger(
+        environment="gstg", operation="gstg-1", host="d", step="migrations", attempt=1, offset=9, until=1.5
+    ),
 ]
 ALERT = {"labels": {"alertname": "Slow"}, "annotations": {}, "startsAt": "2026-11-24T14:03:00Z"}
 PIPELINE = "GET /api/v4/projects/quality%2Fstaging/pipelines/7"

@@ -57,6 +57,10 @@ class HostUnreachable(HostError):
     """No SSH connection, or it broke before the answer: worth another try; what ran on the host is unknown."""
 
 
+class HostUnfenced(HostUnreachable):
+    """The host knows no driver, or has forgotten all: it changes nothing until the next try has announced itself."""
+
+
 class HostKeyRejected(HostError):
     """The host's key is unknown or changed: never tried again before a person has looked."""
 
@@ -72,9 +76,11 @@ class CommandFailed(HostError):
         command: what ran, for people.
         exit_status: the status; negative is the number of the signal that ended it.
         output_tail: last 2000 characters of its output, standard error included.
+        advice: where to look, and what to do; perhaps nothing.
     """
 
     def __init__(self, host: str, command: str, exit_status: int, output: str, advice: str = "") -> None:
+        self.advice = advice
         self.command = command
         self.exit_status = exit_status
         self.output_tail = output[-TAIL_LIMIT:].strip()

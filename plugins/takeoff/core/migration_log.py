@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 _STATUS_ROW = re.compile(r"^\s*(?P<state>up|down)\s+(?P<number>\d+)\s+(?P<name>\S.*?)\s*$", re.MULTILINE)
 """A row of Rails' ``db:migrate:status``."""
@@ -14,8 +15,33 @@ _CAUSE = re.compile(
 )
 """What lines that name a cause have in them: rake's, PostgreSQL's, Rails', Cinc's."""
 
+_STEP = re.compile(r"== +(?P<name>(?:\d+ +)?\S+): +(?:migrating|(?P<over>migrated)(?: +\((?P<seconds>[\d.]+)s\))?)")
+"""What Rails prints at the begin and at the end of each migration."""
+
 LINES = 12
 """Lines of a log that an error message can hold and still be read."""
+
+
+class MigrationStep(NamedTuple):
+    """The begin or the end of one migration, as its log tells it.
+
+    Attributes:
+        name: ``<number> <class>``, or the class alone where the log has no number.
+        over: whether it has ended.
+        seconds: how long it took, once it is over; as it was printed, and perhaps not at all.
+    """
+
+    name: str
+    over: bool
+    seconds: str
+
+
+def migration_step(line: str) -> MigrationStep | None:
+    """Read which migration a line of the log begins or ends; None if it does neither."""
+    found = _STEP.search(line)
+    if found is None:
+        return None
+    return MigrationStep(found["name"], found["over"] is not None, found["seconds"] or "")
 
 
 def pending_migrations(status: str) -> tuple[str, ...] | None:

@@ -108,7 +108,7 @@ class Record(Stored):
         operations: by id, in order of opening.
         deployed: versions that the whole fleet ran, oldest first.
         hold: the pause, if one was set; it may have expired.
-        rejected: version → reason.
+        rejected: version → reason; until it is deployed all the same.
         left_behind: host → reason.
         pending: post-deploy migrations not run.
         points_of_no_return: oldest first.
@@ -209,5 +209,7 @@ def _operation_changes(record: Record, entry: Entry) -> dict[str, object]:
     whole = one.details.kind in (OperationKind.DEPLOY, OperationKind.ROLLBACK) and changes.get("deployed")
     if whole:
         ran = Deployed(version=str(whole), at=entry.at, operation=entry.operation)
-        return {"operations": closed, "deployed": (*record.deployed, ran)}
+        # Whoever deployed a rejected version all the same has given a reason: it is as good as any other from then on.
+        rejected = {version: why for version, why in record.rejected.items() if version != ran.version}
+        return {"operations": closed, "deployed": (*record.deployed, ran), "rejected": rejected}
     return {"operations": closed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -23,11 +24,13 @@ class OperationPart:
         session: the environment, with the hosts that the operation pinned.
         lease: as this driver holds it.
         fleet: the same environment, for the parts that act on hosts.
+        stay_s: seconds that this process stays for migrations that run; then it leaves them to themselves.
     """
 
     session: Session
     lease: Lease
     fleet: Fleet
+    stay_s: float = math.inf
 
     @classmethod
     async def join(cls, session: Session, operation_id: str, driver: Driver) -> Self:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from takeoff.core.errors import Superseded
 from takeoff.core.gates import check_skips, refuse, with_skips
 from takeoff.core.journal_entries import Overridden
@@ -46,13 +48,16 @@ async def post_deploy_outlook(session: Session) -> PostDeployOutlook:
     return outlook_of(await session.journal.read())
 
 
-async def run_post_deploy(session: Session, request: DeployRequest, driver: Driver) -> TaskResult:
+async def run_post_deploy(
+    session: Session, request: DeployRequest, driver: Driver, *, stay_s: float = math.inf
+) -> TaskResult:
     """Open a post-deploy operation, or go on with the open one of that version; run what is pending; close it.
 
     Args:
         session: the environment.
         request: its ``version`` must be the deployed one in full; an empty one means that.
         driver: this process.
+        stay_s: seconds to stay for migrations that run.
 
     Returns:
         That nothing is pending, in its summary, if so: nothing was opened.
@@ -63,13 +68,14 @@ async def run_post_deploy(session: Session, request: DeployRequest, driver: Driv
         Refused: a host is left behind, deploys are held, or a newer version is deployed (``superseded``).
         CheckFailed: not every host runs that version and is well.
         MigrationFailed: the operation stays open; a person must look.
+        JobGoesOn: as :func:`takeoff.engine.tasks.run_task`.
     """
     check_skips(request.skips)
     record = await session.journal.read()
     version = request.version or record.deployed_version
     holder = record.open_operation
     if holder is not None and (holder.details.kind, holder.details.version) == (OperationKind.POST_DEPLOY, version):
-        return await run_task(session, holder.details.id, POST_DEPLOY_TASK, driver)
+        return await run_task(session, holder.details.id, POST_DEPLOY_TASK, driver, stay_s=stay_s)
     if version == record.deployed_version and record.pending is None:
         return TaskResult(summary=f"no post-deploy migrations of {version} are pending")
 
@@ -97,4 +103,4 @@ async def run_post_deploy(session: Session, request: DeployRequest, driver: Driv
     part = OperationPart.of(session, await session.leases.open(draft, driver, check=check))
     if request.skips:
         await part.tell(*(Overridden(name=gate, reason=reason) for gate, reason in request.skips.items()))
-    return await run_task(session, part.operation.id, POST_DEPLOY_TASK, driver)
+    return await run_task(session, part.operation.id, POST_DEPLOY_TASK, driver, stay_s=stay_s)

@@ -44,16 +44,24 @@ async def _migrate(part: OperationPart, version: str) -> str:
         MigrationFailed: a migration failed; the point of no return is recorded all the same.
     """
     record = await part.session.journal.read()
-    names = await pending(part.fleet)
-    if not names:
-        return await _nothing(part, record, version)
-    # Nothing may be left behind: a host that comes back with an older version could not run on the new tables.
-    await verify_fleet(part, version, left_behind={})
-    await part.tell(PointOfNoReturn(version=version, names=names))
+    if not (names := _begun(record, part.operation.id, version)):
+        if not (names := await pending(part.fleet)):
+            return await _nothing(part, record, version)
+        # Nothing may be left behind: a host that comes back with an older version could not run on the new tables.
+        await verify_fleet(part, version, left_behind={})
+        await part.tell(PointOfNoReturn(version=version, names=names))
     await part.announce(point_of_no_return=version)
-    ran = await migrate_post_deploy(part.fleet, part.lease)
+    await migrate_post_deploy(part.fleet, part.lease, stay_s=part.stay_s)
     await part.tell(PostDeployFinished(version=version))
-    return f"{counted(len(ran), 'post-deploy migration')} of {version} done: {some(ran)}"
+    return f"{counted(len(names), 'post-deploy migration')} of {version} done: {some(names)}"
+
+
+def _begun(record: Record, operation: str, version: str) -> tuple[str, ...]:
+    """Name the migrations that an earlier try of this operation has begun: it goes on with them, whatever they did."""
+    points = record.points_of_no_return
+    return next(
+        (point.names for point in reversed(points) if (point.operation, point.version) == (operation, version)), ()
+    )
 
 
 async def _nothing(part: OperationPart, record: Record, version: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from takeoff.core.errors import ConfigError, Superseded, TakeoffError
 from takeoff.core.journal_entries import TaskFailed, TaskFinished, TaskStarted
@@ -29,7 +31,9 @@ _WORK: Mapping[TaskKind, Callable[[OperationPart, TaskSpec], Awaitable[TaskResul
 }
 
 
-async def run_task(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> TaskResult:
+async def run_task(
+    session: Session, operation_id: str, task: TaskSpec, driver: Driver, *, stay_s: float = math.inf
+) -> TaskResult:
     """Carry out a task of kind warmup, pending_post_deploy, migrations, rollout, finish or post_deploy.
 
     Becomes the operation's driver first (a new epoch, told to all hosts), so that an older driver that still lives is
@@ -41,8 +45,11 @@ async def run_task(session: Session, operation_id: str, task: TaskSpec, driver: 
         operation_id: what :func:`takeoff.engine.opening.open_deploy` returned.
         task: which; ``takeoff.core.task_ids`` lists them.
         driver: this process.
+        stay_s: seconds to stay for migrations that run.
 
     Raises:
+        JobGoesOn: migrations run still after ``stay_s``: watch them with
+            :func:`takeoff.fleet.migrations.follow_migrations`, then run the task again, which attaches to them.
         Superseded: the operation is closed, or another driver has taken over; says by what.
         HostUnreachable: worth another try.
         BudgetSpent, CheckFailed, CommandFailed, MigrationFailed: journalled; the operation stays open.
@@ -51,7 +58,7 @@ async def run_task(session: Session, operation_id: str, task: TaskSpec, driver: 
         raise ConfigError(f"{task.id} is not a task that moves hosts; it has a place of its own in the procedure")
     if over := ended_well(await session.journal.read(), operation_id):
         return TaskResult(summary=over)
-    part = await OperationPart.join(session, operation_id, driver)
+    part = replace(await OperationPart.join(session, operation_id, driver), stay_s=stay_s)
     await part.tell(TaskStarted(task=task.id))
     begun = session.clock.monotonic()
     try:

@@ -12,7 +12,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from takeoff.core.errors import TAIL_LIMIT, CheckFailed, CommandFailed, HostUnreachable, JobLost, TakeoffError
+from takeoff.core.errors import (
+    TAIL_LIMIT,
+    CheckFailed,
+    CommandFailed,
+    HostUnfenced,
+    HostUnreachable,
+    JobLost,
+    TakeoffError,
+)
 from takeoff.core.operation import Lease
 from takeoff.fleet.host_script import Answer, HostScript, lease_arguments
 from takeoff.fleet.protocols import Clock
@@ -57,6 +65,39 @@ class JobResult:
     already_done: bool
 
 
+@dataclass(frozen=True)
+class JobPlace:
+    """Where an attempt that runs is found, and how far its log was read.
+
+    Attributes:
+        operation: id of its operation.
+        host: name in the environment.
+        step: what is done there.
+        attempt: its number.
+        offset: bytes of its log that were read.
+    """
+
+    operation: str
+    host: str
+    step: str
+    attempt: int
+    offset: int
+
+
+class JobGoesOn(Exception):
+    """A job runs on after the time that its caller wanted to stay for it: neither a failure nor an end.
+
+    Attributes:
+        place: where to read on.
+        left_s: seconds until its time is over; the next caller stops it then.
+    """
+
+    def __init__(self, place: JobPlace, left_s: float) -> None:
+        super().__init__(f"{place.operation}/{place.host}/{place.step} runs on")
+        self.place = place
+        self.left_s = left_s
+
+
 class HostJobs:
     """Runs the changing commands of an environment as host jobs."""
 
@@ -76,6 +117,8 @@ class HostJobs:
         output: Callable[[str], None] | None = None,
         describe: str,
         attempt: int | None = None,
+        stay_s: float = math.inf,
+        silent: Callable[[], None] | None = None,
     ) -> JobResult:
         """Bring a job to its end: start it, attach to it while it runs, or find it done.
 
@@ -89,24 +132,29 @@ class HostJobs:
             step: what is done, once for each operation and host: letters, digits, ``.``, ``_`` and ``-``.
             script: POSIX sh text; runs as root, standard input empty, umask 022, in the folder of its attempt.
             arguments: the script's ``$1``, ``$2``, … as they are.
-            timeout_s: seconds from this call until the job, all its processes included, is stopped.
+            timeout_s: seconds from the job's begin until it is stopped with all its processes.
             output: gets the job's output, line by line, without line ends.
             describe: what the job is, for errors: ``gitlab-ctl reconfigure``.
             attempt: insist on this attempt: a failed one of that number is raised again and again, and the next one
                 begins only when the caller asks for the next number. For migrations, whose failures the journal counts.
+            stay_s: seconds that this call stays for a job that runs; then it leaves it to itself.
+            silent: called whenever the job had nothing to say for some seconds.
 
         Raises:
+            JobGoesOn: it runs still after ``stay_s``; the same call attaches to it.
             CommandFailed: it exited non-zero, or was stopped because its time was over.
             JobLost: it began and left no result (reboot, kill): look how far it came before calling again.
             Superseded: the host knows a newer driver; nothing was started.
             AuthorityDoubtful: the host belongs to another journal; nothing was started.
+            HostUnfenced: the host knows no driver; nothing was started.
             CheckFailed: a job of another operation, which was ended meanwhile, does not end there; nothing was started.
             HostUnreachable: no contact for too long; the job may run on.
         """
         job = (lease.operation.id, host, step)
+        leave = self._clock.monotonic() + stay_s
         deadline = self._clock.monotonic() + timeout_s
         log = _Log(output)
-        ensure = (*lease_arguments(lease), *job, str(attempt or 0), _wait(timeout_s), *arguments)
+        ensure = (*lease_arguments(lease), *job, str(attempt or 0), _wait(min(timeout_s, stay_s)), *arguments)
         answer, asked = await self._ask(host, FIRST_CONTACT_S, "job-ensure", *ensure, stdin=script.encode())
         while answer.fields["state"] == "busy":
             if self._clock.monotonic() >= deadline:
@@ -117,6 +165,7 @@ class HostJobs:
             await self._clock.sleep(BUSY_PAUSE_S)
             answer, asked = await self._ask(host, PATIENCE_S, "job-ensure", *ensure, stdin=script.encode())
         number = answer.number("attempt")
+        deadline -= answer.number("age")
         # If an answer was lost on the way, what it would have told is this driver's own work.
         ours = answer.fields.get("fresh") == "1" or (asked > 1 and answer.number("epoch") == lease.epoch)
         at = (*job, str(number))
@@ -127,6 +176,8 @@ class HostJobs:
         stopped = False
         while not _ended(answer):
             log.take(answer.data)
+            if silent is not None and not answer.data:
+                silent()
             left = deadline - self._clock.monotonic()
             if left < -STOP_LIMIT_S:
                 advice = f"it was not done in {timeout_s:.0f} s and cannot be stopped: look at the host's processes"
@@ -134,7 +185,11 @@ class HostJobs:
             if left <= 0 and not stopped:
                 stopped = True
                 await self._call(host, PATIENCE_S, "job-kill", *lease_arguments(lease), *at, str(KILL_GRACE_S))
-            answer = await self._call(host, PATIENCE_S, "job-read", *at, answer.fields["next"], _wait(left))
+            stays = leave - self._clock.monotonic()
+            if stays <= 0 < left:
+                log.take(b"", last=True)
+                raise JobGoesOn(JobPlace(*job, number, answer.number("next")), left)
+            answer = await self._call(host, PATIENCE_S, "job-read", *at, answer.fields["next"], _wait(min(left, stays)))
         tail = log.take(answer.data, last=True)
         if answer.fields["state"] == "done" and answer.fields["rc"] == "0":
             return JobResult(0, tail, number, attached=not ours, already_done=False)
@@ -165,6 +220,33 @@ class HostJobs:
                     f"look how far it came ({where}) before it is tried again",
                 )
 
+    async def follow(
+        self, place: JobPlace, *, until_s: float, output: Callable[[str], None], silent: Callable[[], None]
+    ) -> None:
+        """Read the log of a job that runs until it ends or the time is over; changes nothing.
+
+        Args:
+            place: where it runs, and from where to read.
+            until_s: seconds until this call gives up; the job runs on.
+            output: gets the job's output, line by line, without line ends.
+            silent: called whenever the job had nothing to say for some seconds.
+
+        Raises:
+            HostUnreachable: no contact for too long; the job may run on.
+            CommandFailed: the host knows no such job.
+        """
+        log, until, offset = _Log(output), self._clock.monotonic() + until_s, str(place.offset)
+        at = (place.operation, place.host, place.step, str(place.attempt))
+        while (left := until - self._clock.monotonic()) > 0:
+            answer = await self._call(place.host, PATIENCE_S, "job-read", *at, offset, _wait(left))
+            log.take(answer.data)
+            if not answer.data:
+                silent()
+            if _ended(answer):
+                break
+            offset = answer.fields["next"]
+        log.take(b"", last=True)
+
     async def _call(self, host: str, patience_s: float, verb: str, *arguments: str) -> Answer:
         return (await self._ask(host, patience_s, verb, *arguments))[0]
 
@@ -179,6 +261,8 @@ class HostJobs:
             try:
                 answer = await self._script.call(host, verb, *arguments, stdin=stdin, timeout_s=LONG_POLL_S + 40.0)
                 return answer, times
+            except HostUnfenced:
+                raise
             except HostUnreachable:
                 if self._clock.monotonic() + pause > give_up:
                     raise

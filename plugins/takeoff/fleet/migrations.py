@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
+
 from takeoff.core.errors import CheckFailed, CommandFailed, MigrationFailed
 from takeoff.core.migration_log import decisive_lines, pending_migrations
 from takeoff.core.operation import Lease
@@ -9,15 +12,21 @@ from takeoff.fleet.commands.command import HostCommand
 from takeoff.fleet.commands.migration_commands import migration_status, post_deploy_migrations, regular_migrations
 from takeoff.fleet.commands.package_commands import install_package
 from takeoff.fleet.fleet import Fleet
+from takeoff.fleet.host_jobs import JobPlace
+from takeoff.fleet.migration_progress import MigrationProgress
 
 INSTALL, REGULAR, POST_DEPLOY = "install", "migrations", "post-deploy-migrations"
 """Names of the host jobs."""
+
+_ADVICE = "look at it on the node before the task is cleared: a failed migration is never run again by itself"
 
 _LOG_LINES = 2000
 """Last lines of a migration's log that are searched for its cause."""
 
 
-async def migrate(fleet: Fleet, lease: Lease, *, attempt: int | None = None) -> tuple[str, ...]:
+async def migrate(
+    fleet: Fleet, lease: Lease, *, attempt: int | None = None, stay_s: float = math.inf
+) -> tuple[str, ...]:
     """Install the operation's package on the blessed node and run the regular migrations there.
 
     Safe to run again: an install or a migration that runs is attached to, one that succeeded is found done.
@@ -27,6 +36,7 @@ async def migrate(fleet: Fleet, lease: Lease, *, attempt: int | None = None) -> 
         lease: the right to change it.
         attempt: insist on this attempt of the migrations, so that one that failed is not begun again by itself; the
             caller counts failures in the journal. Without it a failed one is begun again by the next call.
+        stay_s: seconds that this call stays for migrations that run.
 
     Returns:
         The post-deploy migrations that are pending now, oldest first, as ``<number> <name>``.
@@ -35,10 +45,11 @@ async def migrate(fleet: Fleet, lease: Lease, *, attempt: int | None = None) -> 
         MigrationFailed: a migration failed; its message has the log's decisive lines. A person must look.
         CommandFailed: the install failed.
         JobLost: the node was rebooted, or the job killed, in the middle; a person must look.
+        JobGoesOn: they run still after ``stay_s``; :func:`follow_migrations` watches them, the same call ends them.
         Superseded: another driver or operation has taken over.
     """
     await install_on_blessed_node(fleet, lease)
-    await _run_migrations(fleet, lease, REGULAR, regular_migrations(fleet.environment), attempt)
+    await _run_migrations(fleet, lease, REGULAR, regular_migrations(fleet.environment), attempt, stay_s)
     return await pending(fleet)
 
 
@@ -62,7 +73,9 @@ async def pending(fleet: Fleet) -> tuple[str, ...]:
     return names
 
 
-async def migrate_post_deploy(fleet: Fleet, lease: Lease, *, attempt: int | None = None) -> tuple[str, ...]:
+async def migrate_post_deploy(
+    fleet: Fleet, lease: Lease, *, attempt: int | None = None, stay_s: float = math.inf
+) -> tuple[str, ...]:
     """Run the pending post-deploy migrations on the blessed node.
 
     The caller has a person's yes, has looked that every host runs that version, and has journalled the point of no
@@ -72,6 +85,7 @@ async def migrate_post_deploy(fleet: Fleet, lease: Lease, *, attempt: int | None
         fleet: the environment.
         lease: the right to change it.
         attempt: as for :func:`migrate`.
+        stay_s: as for :func:`migrate`.
 
     Returns:
         What was pending before this call, oldest first; empty when an earlier call had run it.
@@ -79,12 +93,13 @@ async def migrate_post_deploy(fleet: Fleet, lease: Lease, *, attempt: int | None
     Raises:
         MigrationFailed: a migration failed. A person must look.
         CheckFailed: the command ended well, and some are pending still.
+        JobGoesOn: as for :func:`migrate`.
         JobLost: the node was rebooted, or the job killed, in the middle; a person must look.
         Superseded: another driver or operation has taken over.
     """
     before = await pending(fleet)
     command = post_deploy_migrations(fleet.environment)
-    await _run_migrations(fleet, lease, POST_DEPLOY, command, attempt)
+    await _run_migrations(fleet, lease, POST_DEPLOY, command, attempt, stay_s)
     if left := await pending(fleet):
         raise CheckFailed(
             f"{fleet.environment.deploy_node.name}: {command.describe} ended well, but {len(left)} migrations are "
@@ -122,14 +137,32 @@ async def install_on_blessed_node(fleet: Fleet, lease: Lease, *, rollback: bool 
     return f"{lease.operation.version} was installed already" if done.already_done else command.describe
 
 
-async def _run_migrations(fleet: Fleet, lease: Lease, step: str, command: HostCommand, attempt: int | None) -> None:
+async def follow_migrations(fleet: Fleet, place: JobPlace, *, until_s: float) -> None:
+    """Tell the log of migrations that run until they end or the time is over; changes nothing.
+
+    Args:
+        fleet: the environment.
+        place: what :class:`~takeoff.fleet.host_jobs.JobGoesOn` said.
+        until_s: seconds until this call gives up.
+
+    Raises:
+        HostUnreachable: the node gave no answer for too long.
+        CommandFailed: the node knows nothing of them.
+    """
+    told = MigrationProgress(place.host, place.step, fleet.progress, fleet.clock)
+    await fleet.jobs.follow(place, until_s=until_s, output=told.line, silent=told.silent)
+
+
+async def _run_migrations(
+    fleet: Fleet, lease: Lease, step: str, command: HostCommand, attempt: int | None, stay_s: float
+) -> None:
     host = fleet.environment.deploy_node.name
-    log: list[str] = []
+    log: deque[str] = deque(maxlen=_LOG_LINES)
+    told = MigrationProgress(host, command.describe, fleet.progress, fleet.clock)
 
     def keep(line: str) -> None:
         log.append(line)
-        del log[:-_LOG_LINES]
-        fleet.progress.line(f"{host}: {line}")
+        told.line(line)
 
     fleet.progress.host(host, "migrating", command.describe)
     try:
@@ -143,14 +176,16 @@ async def _run_migrations(fleet: Fleet, lease: Lease, step: str, command: HostCo
             output=keep,
             describe=command.describe,
             attempt=attempt,
+            stay_s=stay_s,
+            silent=told.silent,
         )
     except CommandFailed as error:
-        lines = decisive_lines(log or error.output_tail.splitlines())
+        lines = decisive_lines(tuple(log) or error.output_tail.splitlines())
         raise MigrationFailed(
             host,
             command.describe,
             error.exit_status,
             "\n".join(lines),
-            "look at it on the node before the task is cleared: a failed migration is never run again by itself",
+            "; ".join(filter(None, (error.advice, _ADVICE))),
         ) from error
     fleet.progress.host(host, "migrated", command.describe)

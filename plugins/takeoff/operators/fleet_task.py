@@ -1,4 +1,4 @@
-"""The tasks that move hosts: warmup, migrations, rollouts; the engine carries each out by its id."""
+"""The tasks that move hosts: warmup, rollouts, the end; the engine carries each out by its id."""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from takeoff.operators.airflow_run import AirflowRun, opened_operation
 from takeoff.operators.approval import approver
-from takeoff.operators.engine_operator import EngineOperator
-from takeoff.operators.plain_errors import plain_errors
+from takeoff.operators.migrations import STAY_S, MigratingOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,19 +15,13 @@ if TYPE_CHECKING:
     from takeoff.engine.tasks import TaskResult
 
 
-class PostDeployOperator(EngineOperator):
+class PostDeployOperator(MigratingOperator):
     """Runs what is pending on the blessed node, for whom the approval names; never without an approval."""
 
-    def execute(self, context: Context) -> None:
-        """Run them."""
-        run, operation_id = AirflowRun.of(context), opened_operation(context)
-        with plain_errors(self.environment, run):
-            run = run._replace(by=approver(context), reason=f"approved in {run.name}", automatic=False, skips={})
+    async def migrate(self, session: Session, context: Context, run: AirflowRun) -> TaskResult:
+        """Run them, in the name of whoever approved."""
+        from takeoff.engine.post_deploy import run_post_deploy
 
-        async def migrate(session: Session) -> TaskResult:
-            from takeoff.engine.post_deploy import run_post_deploy
-
-            deployed = (await session.journal.read()).operations[operation_id].details.version
-            return await run_post_deploy(session, run.request(deployed), self.driver(run))
-
-        self.log.info("%s", self.in_session(run, migrate).summary)
+        run = run._replace(by=approver(context), reason=f"approved in {run.name}", automatic=False, skips={})
+        deployed = (await session.journal.read()).operations[opened_operation(context)].details.version
+        return await run_post_deploy(session, run.request(deployed), self.driver(run), stay_s=STAY_S)

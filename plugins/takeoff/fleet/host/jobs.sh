@@ -61,8 +61,9 @@ answer_job() { # OFFSET WAIT FRESH: waits for news; at most 256 KiB of log
     count=$((size - $1))
     [ "$count" -ge 0 ] || count=0
     [ "$count" -le 262144 ] || count=262144
+    age=$(($(date +%s) - $(cat "$attempt/started")))
     echo "takeoff1 state=$job_state rc=$rc rebooted=$rebooted fresh=$3 attempt=${attempt##*/} next=$(($1 + count))" \
-        "size=$size epoch=$(cat "$attempt/epoch") folder=${attempt#"$root"}"
+        "size=$size age=$age epoch=$(cat "$attempt/epoch") folder=${attempt#"$root"}"
     [ "$count" -eq 0 ] || tail -c "+$(($1 + 1))" "$attempt/log" | head -c "$count"
 }
 
