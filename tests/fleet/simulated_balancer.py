@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from takeoff.core.errors import HostUnreachable
 from takeoff.fleet.protocols import Completed
 from tests.fleet.simulated_host import SimulatedHost
 
@@ -42,6 +43,7 @@ class SimulatedBalancer:
     Attributes:
         session_s: how long the longest session lasts after a drain.
         silent: gives no answer.
+        unfenced: answers looks, and calls that change anything do not reach it.
         on_change: called with host and new state before a state is set.
     """
 
@@ -49,6 +51,7 @@ class SimulatedBalancer:
     servers: dict[tuple[str, str], SimulatedServer]
     session_s: float = 2.0
     silent: bool = False
+    unfenced: bool = False
     epoch: int = 0
     on_change: Callable[[str, str], None] = lambda host, state: None
     sets: list[tuple[str, str]] = field(default_factory=list)
@@ -67,10 +70,15 @@ class SimulatedBalancer:
         if verb == "balancer-show":
             rows = [COLUMNS, *(self._row(*name, server) for name, server in self.servers.items())]
             return Completed(self.name, 0, b"takeoff1 \n" + "\n".join(rows).encode(), b"")
-        epoch, _, _, backend, name, state = arguments
+        epoch, *_ = arguments
+        if self.unfenced:
+            raise HostUnreachable(self.name, "the connection was lost")
         if int(epoch) < self.epoch:
             return Completed(self.name, 80, f"takeoff1 epoch={self.epoch} given={epoch}\n".encode(), b"")
         self.epoch = int(epoch)
+        if verb == "fence":
+            return Completed(self.name, 0, f"takeoff1 epoch={epoch}\n".encode(), b"")
+        _, _, _, backend, name, state = arguments
         server = self.servers.get((backend, name))
         if server is None:
             return Completed(self.name, 0, b"takeoff1 \nNo such server.\n", b"")

@@ -66,6 +66,37 @@ def test_rule_2_the_floor_counts_a_role_without_balancer_by_its_hosts_health() -
     assert simulated.breaches == []
 
 
+def test_rule_2_a_host_without_balancer_is_not_restarted_when_another_fell_ill_while_it_was_prepared() -> None:
+    simulated = SimulatedFleet(environment_of({"main": {"sidekiq": 3}}, batch=1, floor=2))
+
+    async def one_falls_ill() -> RolloutReport:
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "sidekiq"))
+        await asyncio.sleep(28)  # the first host is installed and configures, seconds before its restart
+        simulated.hosts["main-sidekiq-3"].healthy = False
+        return await rollout
+
+    with pytest.raises(FloorReached, match="so main-sidekiq-1 may not leave") as stopped:
+        run_virtually(one_falls_ill())
+    assert simulated.breaches == []
+    assert simulated.hosts["main-sidekiq-1"].started == ["install", "configure"]
+    assert results(stopped.value.report)["main-sidekiq-2"] is Result.NOT_REACHED
+
+
+def test_rule_2_a_restart_waits_for_a_host_of_its_role_that_comes_back() -> None:
+    simulated = SimulatedFleet(environment_of({"main": {"sidekiq": 3}}, batch=1, floor=2))
+
+    async def one_is_ill_for_a_while() -> RolloutReport:
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "sidekiq"))
+        await asyncio.sleep(28)
+        simulated.hosts["main-sidekiq-3"].healthy = False
+        await asyncio.sleep(30)
+        simulated.hosts["main-sidekiq-3"].healthy = True
+        return await rollout
+
+    assert run_virtually(one_is_ill_for_a_while()).good
+    assert simulated.breaches == []
+
+
 def test_rule_2_a_host_that_does_not_become_healthy_is_never_put_back() -> None:
     simulated = fleet_of(2, roles={"web": {"health": {"url": "http://localhost/", "timeout": "1m"}}})
     simulated.hosts["main-web-1"].never_healthy = True

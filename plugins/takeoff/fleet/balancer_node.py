@@ -30,6 +30,16 @@ class BalancerNode:
         answer = await self._script.call(self._host, "balancer-show", self._socket, command, timeout_s=timeout_s)
         return answer.data.decode("utf-8", "replace")
 
+    async def fence(self, lease: Lease, *, timeout_s: float = 20.0) -> None:
+        """Tell the node the lease's epoch; it refuses older drivers from then on.
+
+        Raises:
+            Superseded: the node knows a newer driver.
+            AuthorityDoubtful: the node belongs to another journal.
+            HostUnreachable: no answer.
+        """
+        await self._script.call(self._host, "fence", *lease_arguments(lease), "", timeout_s=timeout_s)
+
     async def set_state(self, lease: Lease, server: ServerName, state: ServerState, *, timeout_s: float = 20.0) -> str:
         """Set a server's state; the node checks the epoch and writes to HAProxy under one lock.
 

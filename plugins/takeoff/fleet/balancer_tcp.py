@@ -37,6 +37,9 @@ class BalancerTcpSocket:
             why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
             raise HostUnreachable(self._name, f"HAProxy's socket {self._host}:{self._port}: {why}") from error
 
+    async def fence(self, lease: Lease, *, timeout_s: float = 20.0) -> None:
+        """Do nothing: HAProxy knows no epochs, and ``takeoff validate`` warns of it."""
+
     async def set_state(self, lease: Lease, server: ServerName, state: ServerState, *, timeout_s: float = 20.0) -> str:
         """Set a server's state; ``lease`` is not looked at, because HAProxy knows no epochs.
 

@@ -6,6 +6,7 @@ again. A host that is not healthy, or not on the version, is never put back into
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from takeoff.core.errors import CheckFailed, JobLost
@@ -20,6 +21,10 @@ from takeoff.fleet.host_look import HostLook, look_at
 from takeoff.fleet.host_service import HostService
 
 
+async def _at_once() -> None:
+    """Wait for nothing."""
+
+
 @dataclass
 class HostRollout:
     """One host on its way.
@@ -32,6 +37,8 @@ class HostRollout:
         before: what the look before the rollout saw.
         service: its way out of the balancers and back.
         rollback: allow a downgrade.
+        may_leave: returns once the role can spare this host; asked right before anything stops a host that is in no
+            balancer, or is not drained. Raises ``FloorReached`` if that does not come.
         step: where it is, for people.
     """
 
@@ -42,6 +49,7 @@ class HostRollout:
     before: HostLook
     service: HostService
     rollback: bool = False
+    may_leave: Callable[[], Awaitable[None]] = _at_once
     step: str = field(default="waiting", init=False)
 
     @property
@@ -58,6 +66,7 @@ class HostRollout:
         Raises:
             CheckFailed: it is not drained, not healthy, or not on the version; it stays out of service, unless it was
                 never taken out.
+            FloorReached: it is in no balancer, and its role cannot spare it now.
             CommandFailed, JobLost, HostUnreachable: of the step that ``step`` names.
             BalancerSilent, Superseded: not this host's fault; the rollout must stop.
         """
@@ -84,9 +93,12 @@ class HostRollout:
         if self.recipe.drain:
             self._at("verifying the drain")
             await self.service.verify_drained()
+        # A package that is not GitLab's may restart its services when it is installed.
+        await self.may_leave()
         install = install_package(self.fleet.environment, self.lease.operation, self.recipe, rollback=self.rollback)
         await self._job("install", "installing", install)
         await self._job("configure", "configuring", configure(self.recipe))
+        await self.may_leave()
         await self._job("restart", "restarting", restart(self.fleet.environment, self.recipe))
         await self._until_healthy()
 

@@ -10,7 +10,14 @@ from typing import Protocol, TypeVar
 from takeoff.core.balancer_settings import LoadBalancer, ServerName
 from takeoff.core.balancer_status import SHOW_SERVERS, ServerStatus, parse_servers
 from takeoff.core.environment import Environment
-from takeoff.core.errors import CheckFailed, CommandFailed, HostKeyRejected, HostLoginRejected, HostUnreachable
+from takeoff.core.errors import (
+    CheckFailed,
+    CommandFailed,
+    HostKeyRejected,
+    HostLoginRejected,
+    HostUnfenced,
+    HostUnreachable,
+)
 from takeoff.core.operation import Lease
 from takeoff.fleet.balancer_node import BalancerNode, ServerState
 from takeoff.fleet.balancer_tcp import BalancerTcpSocket
@@ -21,6 +28,10 @@ _T = TypeVar("_T")
 
 PATIENCE_S = 10.0
 """How long a balancer is asked again: a reload takes its socket away for a moment."""
+
+
+NOBODY_KNOWS = "the load balancer gives no answer, so nobody knows who serves"
+"""What follows from a balancer's silence."""
 
 
 class BalancerSilent(HostUnreachable):
@@ -35,6 +46,10 @@ class RuntimeSocket(Protocol):
 
     async def show(self, command: str, *, timeout_s: float = 20.0) -> str:
         """Return the answer to a command that only looks."""
+        ...
+
+    async def fence(self, lease: Lease, *, timeout_s: float = 20.0) -> None:
+        """Let it refuse every driver before the lease's, if it can."""
         ...
 
     async def set_state(self, lease: Lease, server: ServerName, state: ServerState, *, timeout_s: float = 20.0) -> str:
@@ -118,6 +133,24 @@ class LoadBalancers:
                 problems[name] = f"it has no server {', '.join(sorted(missing))}"
         return problems
 
+    async def fence(self, lease: Lease) -> None:
+        """Tell every balancer node who drives now, so that no older driver takes a server out or puts one back.
+
+        Raises:
+            BalancerSilent: one cannot be told: an older driver may still change it.
+            Superseded: a newer driver has taken over.
+        """
+
+        async def tell(name: str, asked: _Asked) -> None:
+            told = "it could not be told who drives now, so an older driver may still change who serves"
+            await asked.patiently(name, lambda: asked.socket.fence(lease), otherwise=told)
+
+        answers = await asyncio.gather(*(tell(*one) for one in self._balancers.items()), return_exceptions=True)
+        refusals = [answer for answer in answers if isinstance(answer, BaseException)]
+        # That another has taken over is the graver news: a retry would not help.
+        for refusal in sorted(refusals, key=lambda one: isinstance(one, BalancerSilent)):
+            raise refusal
+
     async def set_state(self, lease: Lease, balancer: str, server: ServerName, state: ServerState) -> None:
         """Set the state of one server in one balancer.
 
@@ -188,19 +221,19 @@ class _Asked:
         """Let no answer count that was asked for before now: something was changed."""
         self._changes += 1
 
-    async def patiently(self, name: str, call: Callable[[], Awaitable[_T]]) -> _T:
-        """Ask again for a while, then call the balancer silent."""
+    async def patiently(self, name: str, call: Callable[[], Awaitable[_T]], *, otherwise: str = NOBODY_KNOWS) -> _T:
+        """Ask again for a while, then call the balancer silent and say what follows from that."""
         give_up = self._clock.monotonic() + PATIENCE_S
         while True:
             try:
                 return await call()
             except (HostKeyRejected, HostLoginRejected):
                 raise
+            except HostUnfenced as error:
+                raise BalancerSilent(name, f"the load balancer takes no change from this driver: {error}") from error
             except (HostUnreachable, CommandFailed) as error:
                 if self._clock.monotonic() >= give_up:
-                    raise BalancerSilent(
-                        name, f"the load balancer gives no answer, so nobody knows who serves: {error}"
-                    ) from error
+                    raise BalancerSilent(name, f"{otherwise}: {error}") from error
             await self._clock.sleep(1.0)
 
 

@@ -54,7 +54,8 @@ async def roll_out(
     Raises:
         BudgetSpent: too many hosts failed or gave no answer; ``report`` has every host.
         FloorReached: no further host may leave without falling under the floor; ``report`` has every host.
-        BalancerSilent: a balancer gave no answer; hosts in flight were finished; ``report`` has every host.
+        BalancerSilent: a balancer gave no answer, or could not be told this driver; hosts in flight were finished;
+            ``report`` has every host.
         CheckFailed: it was halted; ``report`` has every host.
         Superseded: another driver or operation has taken over; ``report`` has every host.
     """
@@ -76,7 +77,12 @@ def left_behind_by(report: RolloutReport) -> dict[str, str]:
 
 
 class _Rollout:
-    """One rollout in flight; ``stopped`` is why no further host begins."""
+    """One rollout in flight.
+
+    Attributes:
+        stopped: why no further host begins.
+        leaving: hosts without a balancer that were let go and are not back.
+    """
 
     def __init__(
         self,
@@ -101,6 +107,8 @@ class _Rollout:
         self.waiting: list[str] = []
         self.moving: dict[asyncio.Task[None], str] = {}
         self.stopped: TakeoffError | None = None
+        self.leaving: set[str] = set()
+        self.gate = asyncio.Lock()
 
     def report(self) -> RolloutReport:
         reason = f"not begun, because {_why(self.stopped)}"
@@ -117,6 +125,8 @@ class _Rollout:
         Raises:
             TakeoffError: why it stopped; every host that had begun was finished.
         """
+        # From here on no older driver can change who serves behind this one's back.
+        await self.fleet.balancers.fence(self.lease)
         await self._look_at_all()
         try:
             while (self.waiting and not self.stopped) or self.moving:
@@ -203,19 +213,48 @@ class _Rollout:
         ours = host in self.left_behind
         service = HostService(host, fleet.balancers, self.lease, fleet.clock, fleet.progress, maint_is_ours=ours)
         one = HostRollout(
-            fleet, self.lease, host, self.recipe, self.serving.look_of(host), service, rollback=self.rollback
+            fleet,
+            self.lease,
+            host,
+            self.recipe,
+            self.serving.look_of(host),
+            service,
+            rollback=self.rollback,
+            may_leave=lambda: self._may_leave(host),
         )
         try:
             said = await one.run()
         except TakeoffError as error:
-            if isinstance(error, BalancerSilent) or not isinstance(error, HostError | CheckFailed):
+            own = isinstance(error, HostError | CheckFailed) and not isinstance(error, BalancerSilent | FloorReached)
+            if not own:
                 self.stopped = self.stopped or error
             self._record_error(host, error, one.step, fleet.clock.monotonic() - started, service.notes)
         else:
             told = "; ".join((said, *service.notes))
             self._record(host, Result.CHANGED, told, seconds=fleet.clock.monotonic() - started)
         finally:
+            self.leaving.discard(host)
             self.serving.forget(host)
+
+    async def _may_leave(self, host: str) -> None:
+        """Wait until the role can spare a host that is about to stop; one that was drained has left already."""
+        if self.recipe.drain and self.fleet.balancers.know(host):
+            return
+        give_up = self.fleet.clock.monotonic() + FLOOR_PATIENCE_S
+        while True:
+            async with self.gate:
+                serving = await self.serving.now(fresh=True)
+                others = serving - self.leaving - {host}
+                if host not in serving or len(others) >= self.floor:
+                    self.leaving.add(host)
+                    return
+            if self.fleet.clock.monotonic() >= give_up:
+                raise FloorReached(
+                    f"role {self.role}: without {host} {len(others)} of {len(self.serving.hosts)} hosts would serve, "
+                    f"and its floor is {self.floor}, so {host} may not leave for now: repair one of the others and try "
+                    f"again, or lower roles.{self.role}.floor in the environment file"
+                )
+            await self.fleet.clock.sleep(_LOOK_AGAIN_S)
 
     def _record_error(
         self, host: str, error: TakeoffError, step: str, seconds: float, notes: Collection[str] = ()

@@ -16,6 +16,9 @@ LOOKS_AT_ONCE = 100
 HEALTH_AGE_S = 30.0
 """How old the health of a host without a balancer may be; a balancer's word is asked for each time."""
 
+FRESH_S = 2.0
+"""How old it may be when one of them is about to stop serving, in a role that is not very large."""
+
 _STANDING_AGE_S = 0.2
 
 
@@ -32,6 +35,8 @@ class ServingHosts:
         self._recipe = recipe
         self._unbalanced = tuple(host for host in hosts if not fleet.balancers.know(host))
         self._looks: dict[str, tuple[float, HostLook | HostError]] = {}
+        # However large the role, at most 20 looks a second are spent on the moments that need fresh ones.
+        self._fresh_s = min(HEALTH_AGE_S, max(FRESH_S, len(self._unbalanced) / 20))
         self._few = asyncio.Semaphore(LOOKS_AT_ONCE)
 
     async def first_look(self, hosts: Iterable[str]) -> dict[str, HostLook | HostError]:
@@ -56,13 +61,16 @@ class ServingHosts:
         if host in self._looks:
             self._looks[host] = (float("-inf"), self._looks[host][1])
 
-    async def now(self) -> frozenset[str]:
+    async def now(self, *, fresh: bool = False) -> frozenset[str]:
         """Say which hosts serve at this moment.
+
+        Args:
+            fresh: ask hosts without a balancer again after few seconds, because one of them is about to stop serving.
 
         Raises:
             BalancerSilent: a balancer gives no answer.
         """
-        since = self._fleet.clock.monotonic() - HEALTH_AGE_S
+        since = self._fleet.clock.monotonic() - (self._fresh_s if fresh else HEALTH_AGE_S)
         await self._look(host for host in self._unbalanced if self._looks[host][0] < since)
         standing = await self._fleet.balancers.look(self.hosts, max_age_s=_STANDING_AGE_S)
         balanced = {host for host, stands in standing.items() if stands.serving}
