@@ -9,6 +9,7 @@ from lab.state import LabError
 from takeoff.clients.airflow_api import AirflowApi, Run
 from takeoff.clients.json_requests import NotThere
 from takeoff.core.errors import SourceUnavailable
+from takeoff.core.task_ids import LEASE
 
 POLL_S = 0.5
 """Seconds between two looks."""
@@ -52,21 +53,25 @@ class Follower:
         """Ids of the runs so far, to tell a new one from them."""
         return {run.run_id for run in self._api.runs(self._dag_id)}
 
-    def wait_for_new_run(self, before: Collection[str], patience: float = 60) -> Run:
-        """Wait for a run that was not there before, and take the time from its beginning.
+    def wait_for_deploying_run(self, before: Collection[str], patience: float = 120) -> Run:
+        """Wait for the run that begins to deploy, among those that were not there before.
+
+        At a full hour the schedule starts one too; whichever takes the lease first deploys, and the other
+        ends quietly.
 
         Raises:
-            LabError: none came.
+            LabError: none did.
         """
         found: list[Run] = []
 
         def look() -> bool:
-            found[:] = [run for run in self._api.runs(self._dag_id) if run.run_id not in before]
+            fresh = [run for run in self._api.runs(self._dag_id) if run.run_id not in before]
+            found[:] = [run for run in fresh if self._api.task_states(run.dag_id, run.run_id).get(LEASE) == "success"]
             return bool(found)
 
-        self._until(look, patience, f"no run of {self._dag_id} began within {patience:.0f} s of the event")
         self._begun = time.monotonic()
-        return found[-1]
+        self._until(look, patience, f"no run of {self._dag_id} began to deploy within {patience:.0f} s of the event")
+        return found[0]
 
     def follow(self, run: Run, until: str, patience: float) -> dict[str, str]:
         """Tell each step of a run until a task of it has ended, or the run has.

@@ -89,7 +89,7 @@ class Story:
         self._scene.publish(version)
         before = self._follower.known_runs()
         self._scene.api.ring(package_asset(ENVIRONMENT), {"version": version})
-        self._run = self._follower.wait_for_new_run(before)
+        self._run = self._follower.wait_for_deploying_run(before)
         self._run_id = self._run.run_id
         return version
 

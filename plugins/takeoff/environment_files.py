@@ -99,6 +99,11 @@ def _find(name_or_path: str) -> Path:
 
 
 def _read(path: Path) -> LoadedEnvironment:
+    twins = [other.name for other in environment_paths(path.parent) if other.stem == path.stem and other != path]
+    if twins:
+        raise ConfigError(
+            f"{path}: {twins[0]} beside it is of the same name, and which one counts cannot be told; remove one of them"
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""The end of a deploy: the version is recorded, the lease goes back, people and other systems are told."""
+"""The end of a deploy: the version is recorded, the lease goes back, other systems are told."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 from takeoff.core.dag_names import package_asset
 from takeoff.core.errors import TakeoffError
-from takeoff.core.notification_text import finished_text
-from takeoff.operators.airflow_rest import connected_airflow_api
+from takeoff.operators.airflow_rest import connected_airflow_api, note_run
 from takeoff.operators.airflow_run import AirflowRun
 from takeoff.operators.fleet_task import FleetTaskOperator
-from takeoff.operators.notify import notify
 
 if TYPE_CHECKING:
     from takeoff.engine.session import Session
 
 
 class FinishOperator(FleetTaskOperator):
-    """Closes the operation, then notifies, tracks, and rings the asset if a newer version has come meanwhile."""
+    """Closes the operation, then tracks, and rings the asset if a newer version has come meanwhile."""
 
     async def afterwards(self, session: Session, run: AirflowRun, operation_id: str) -> None:
         """Tell the others; none of it can fail the deploy, which is over."""
@@ -26,8 +24,8 @@ class FinishOperator(FleetTaskOperator):
 
         record = await session.journal.read()
         operation = record.operations[operation_id].details
-        text = finished_text(operation.environment, operation.package, operation.version, run.by, run.url)
-        await asyncio.to_thread(notify, session.environment, text)
+        # The note may still tell of a failure that a later try has made good.
+        await asyncio.to_thread(note_run, run, f"{operation.version} is deployed to {operation.environment}")
         await asyncio.to_thread(track_end, session.environment, session.credentials, operation)
         try:
             await self._ring_if_newer(session)
