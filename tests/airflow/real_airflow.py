@@ -15,7 +15,7 @@ import yaml
 from lab.airflow import LocalAirflow
 from lab.environment_file import ENVIRONMENT, connections, environment_path
 from lab.faults import find_fault
-from lab.kind import Fault, open_kind
+from lab.kind import Fault, Publisher, open_kind
 from lab.state import LabState
 from takeoff.clients.airflow_api import AirflowApi, Run
 from takeoff.clients.json_requests import NotThere
@@ -101,10 +101,17 @@ class RealAirflow:
 
     def get(self, path: str, **query: Any) -> Any:
         """Ask what no part of Takeoff asks."""
-        given = {"username": self.airflow.admin.name, "password": self.airflow.admin.password}
-        token = requests.post(f"{self.airflow.base_url}/auth/token", json=given, timeout=30).json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
-        return requests.get(f"{self.airflow.base_url}/api/v2{path}", headers=headers, params=query, timeout=30).json()
+        return self._request("GET", path, params=query).json()
+
+    @contextmanager
+    def connection(self, name: str, kind: str, **fields: str) -> Iterator[None]:
+        """Give Airflow one more connection for a while."""
+        body = {"connection_id": name, "conn_type": kind, **fields}
+        self._request("POST", "/connections", json=body).raise_for_status()
+        try:
+            yield
+        finally:
+            self._request("DELETE", f"/connections/{name}").raise_for_status()
 
     def takeoff(self, *arguments: str) -> str:
         """Run the ``takeoff`` command."""
@@ -123,9 +130,13 @@ class RealAirflow:
     def status(self) -> dict[str, Any]:
         return dict(json.loads(self.takeoff("status", ENVIRONMENT, "--json")))
 
+    @property
+    def repository(self) -> Publisher:
+        return open_kind("process", self._lab).repository
+
     def publish(self, version: str) -> None:
         with self._lab.lock():
-            open_kind("process", self._lab).repository.publish(version)
+            self.repository.publish(version)
 
     def fault(self, name: str, host: str = "") -> Fault:
         return find_fault(self._lab, open_kind("process", self._lab), name, host)
@@ -202,6 +213,12 @@ class RealAirflow:
             assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
             time.sleep(0.3)
         return value
+
+    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
+        given = {"username": self.airflow.admin.name, "password": self.airflow.admin.password}
+        token = requests.post(f"{self.airflow.base_url}/auth/token", json=given, timeout=30).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.request(method, f"{self.airflow.base_url}/api/v2{path}", headers=headers, timeout=30, **options)
 
     def _is_known(self) -> bool:
         try:

@@ -15,6 +15,8 @@ from tests.airflow.real_airflow import DAG, RealAirflow
 pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.timeout(900)]
 
 BROKEN = "web-02"
+EVENTS = 3
+"""How often the asset rings during the newer deploy."""
 
 
 @pytest.fixture(scope="session")
@@ -55,13 +57,15 @@ def asking_again(takeoff: RealAirflow, rejected: Run) -> Run:
 def newer(takeoff: RealAirflow, asking_again: Run) -> Run:
     """An automatic run that deployed a newer version meanwhile; it waits for its own approval.
 
-    While it ran, an even newer version came, and a person held further deploys.
+    While it ran, an even newer version came with three events, and a person held further deploys.
     """
     takeoff.publish("17.2.0-ee.0")
     takeoff.fault("qa-flaky").apply("")
     run = takeoff.ring()
     takeoff.reaches(run, "lease", "success")
     takeoff.publish("17.3.0-ee.0")
+    for _ in range(EVENTS):
+        assert takeoff.ends(takeoff.ring()).state == "success"
     takeoff.takeoff("pause", "lab", "--reason", "the database moves")
     takeoff.reaches(run, APPROVE, "awaiting_input")
     takeoff.fault("qa-flaky").lift("")
@@ -71,13 +75,8 @@ def newer(takeoff: RealAirflow, asking_again: Run) -> Run:
 @pytest.fixture(scope="session")
 def rung_by_finish(takeoff: RealAirflow, newer: Run) -> Run:
     """The automatic run that the end of the newer deploy has started for the even newer version."""
-
-    def later() -> list[Run]:
-        runs = takeoff.api.runs(DAG)
-        return runs[: [run.run_id for run in runs].index(newer.run_id)]
-
-    (run,) = takeoff.eventually(later, "finish rings the asset again")
-    return takeoff.ends(run)
+    takeoff.eventually(lambda: len(runs_after(takeoff, newer)) > EVENTS, "finish rings the asset again")
+    return takeoff.ends(runs_after(takeoff, newer)[0])
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +85,12 @@ def held_by_hand(takeoff: RealAirflow, rung_by_finish: Run) -> Run:
     run = takeoff.ends(takeoff.run(version="17.3.0-ee.0"))
     takeoff.takeoff("resume", "lab")
     return run
+
+
+def runs_after(takeoff: RealAirflow, run: Run) -> list[Run]:
+    """The runs that began after that one, newest first."""
+    runs = takeoff.api.runs(DAG)
+    return runs[: [one.run_id for one in runs].index(run.run_id)]
 
 
 def approval(takeoff: RealAirflow, run: Run) -> WaitingApproval:
@@ -193,6 +198,14 @@ def test_a_newer_candidate_is_rung_for_by_the_end_of_a_deploy_and_a_hold_ends_it
     assert rung_by_finish.state == "success"
     assert "the database moves" in rung_by_finish.note
     assert takeoff.status()["operation"]["version"] == "17.2.0-ee.0", "no operation was opened"
+
+
+def test_any_number_of_events_during_a_deploy_leads_to_one_following_run(takeoff, newer, rung_by_finish):
+    following, *during = runs_after(takeoff, newer)
+    assert following.run_id == rung_by_finish.run_id
+    assert len(during) == EVENTS
+    for run in during:
+        assert "lab-2" in takeoff.note(run), "ended by itself, as the environment is busy"
 
 
 def test_a_persons_run_fails_while_deploys_are_held(takeoff, held_by_hand):

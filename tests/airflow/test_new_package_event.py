@@ -1,11 +1,10 @@
-"""From GitLab's webhook to the sensor, in a real Airflow on the lab."""
+"""From GitLab's webhook to the sensor, in a real Airflow where deploys are held: no event deploys anything."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -15,204 +14,157 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from debian.debian_support import Version
 
-from lab.airflow import LocalAirflow
-from lab.environment_file import connections, environment_path
-from lab.kind import open_kind
-from lab.state import LabState
-from takeoff.clients.airflow_api import AirflowApi
-from takeoff.core.dag_names import deploy_dag, package_asset
+from takeoff.clients.airflow_api import Run
+from takeoff.core.dag_names import package_asset
+from tests.airflow.real_airflow import DAG, ROOT, RealAirflow
 from tests.clients.debian_repository import needs
+from tests.clients.scripted_server import Answer, ScriptedServer, scripted_server
 
-pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).resolve().parents[2]
-DAG = deploy_dag("lab")
 SECRET = "s3cret-of-the-hook"
 EVENT = {
     "object_kind": "pipeline",
     "object_attributes": {"id": 31, "ref": "master", "status": "success", "source": "push"},
     "project": {"path_with_namespace": "gitlab-org/omnibus-gitlab"},
 }
-
-
-class Scene:
-    """A lab with an adopted environment that has a webhook, and an Airflow that knows it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.lab = LabState(folder / "lab")
-        self.environments = folder / "environments"
-        self.airflow_folder = folder / "airflow"
-
-    def lab_command(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "lab", *arguments, "--state", str(self.lab.folder)]
-        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-
-    def write_environment(self) -> None:
-        written = yaml.safe_load(environment_path(self.lab).read_text())
-        written["package"] |= {
-            "hook": {"connection": "package_hook", "project": "gitlab-org/omnibus-gitlab", "refs": ["master"]},
-            "index_wait": "2m",
-            "index_poll": "1s",
-        }
-        written["schedule"] = None
-        self.environments.mkdir()
-        (self.environments / "lab.yml").write_text(yaml.safe_dump(written))
-
-    def publish(self, version: str) -> None:
-        record = self.lab.read()
-        with self.lab.lock():
-            open_kind(record.kind, self.lab).repository.publish(version)
-
-    def start_airflow(self) -> LocalAirflow:
-        hook = {"package_hook": {"conn_type": "http", "password": SECRET}}
-        self.airflow = LocalAirflow(
-            self.airflow_folder,
-            self.environments,
-            connections=connections(self.lab.read()) | hook,
-            extra_env={"TAKEOFF_CACHE": str(self.airflow_folder / "cache")},
-        )
-        self.airflow.start()
-        return self.airflow
-
-    def takeoff(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "takeoff.cli", *arguments]
-        environment = self.airflow.env | {"TAKEOFF_ENVIRONMENTS": str(self.environments), "PYTHONPATH": "plugins"}
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=60)
-
-    @property
-    def api(self) -> AirflowApi:
-        admin = self.airflow.admin
-        return AirflowApi(self.airflow.base_url, admin.name, admin.password, requests.Session())
-
-    def ring(self, token: str = SECRET) -> requests.Response:
-        return requests.post(
-            f"{self.airflow.base_url}/takeoff-hooks/gitlab", json=EVENT, headers={"X-Gitlab-Token": token}, timeout=10
-        )
-
-    def ask(self, path: str) -> Any:
-        answer = requests.get(
-            f"{self.airflow.base_url}/api/v2{path}", headers={"Authorization": f"Bearer {self.token()}"}, timeout=10
-        )
-        answer.raise_for_status()
-        return answer.json()
-
-    def token(self) -> str:
-        given = {"username": self.airflow.admin.name, "password": self.airflow.admin.password}
-        return str(requests.post(f"{self.airflow.base_url}/auth/token", json=given, timeout=10).json()["access_token"])
+ACCEPTED = {"ok": True, "channel": "C1", "ts": "1503435956.000247", "message": {"ts": "1503435956.000247"}}
+"""Slack's answer to a message (api.slack.com/methods/chat.postMessage)."""
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    scene = Scene(tmp_path_factory.mktemp("event"))
-    try:
-        scene.lab_command("up", "--hosts", "8")
-        scene.write_environment()
-        scene.start_airflow()
-        scene.takeoff("adopt", "lab")
-        until(lambda: scene.ask(f"/dags/{DAG}")["timetable_summary"] is not None, "the DAG is there", 60)
-        yield scene
-    finally:
-        if hasattr(scene, "airflow"):
-            scene.airflow.stop()
-        scene.lab_command("down")
+def slack() -> Iterator[ScriptedServer]:
+    with scripted_server() as server:
+        server.answers["POST /api/chat.postMessage"] = Answer(ACCEPTED)
+        yield server
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float) -> Any:
-    """Wait for a condition and return what it gave."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            if found := condition():
-                return found
-        except requests.HTTPError as error:
-            if error.response is None or error.response.status_code != 404:
-                raise
-        assert time.monotonic() < end, f"not in {seconds} s: {what}"
-        time.sleep(0.1)
+@pytest.fixture(scope="module")
+def held(takeoff: RealAirflow, slack: ScriptedServer) -> Iterator[RealAirflow]:
+    """An environment with a webhook and a channel, deploys held, and nothing newer in its repository."""
+    with (
+        takeoff.connection("package_hook", "http", password=SECRET),
+        takeoff.connection("slack_of_events", "slack", password="xoxb-1", extra=f'{{"base_url": "{slack.url}/api/"}}'),
+        takeoff.environment_changed(with_hook_and_channel),
+    ):
+        for version in takeoff.repository.versions():
+            if Version(version) > Version(takeoff.status()["deployed"]):
+                takeoff.repository.withdraw(version)
+        takeoff.takeoff("pause", "lab", "--reason", "incident 42")
+        yield takeoff
+        takeoff.takeoff("resume", "lab")
 
 
-def new_run(scene: Scene, known: set[str]) -> str:
-    runs = [run.run_id for run in scene.api.runs(DAG) if run.run_id not in known]
-    return runs[0] if runs else ""
+def with_hook_and_channel(data: dict[str, Any]) -> None:
+    data["package"] |= {
+        "hook": {"connection": "package_hook", "project": "gitlab-org/omnibus-gitlab", "refs": ["master"]},
+        "index_wait": "2m",
+        "index_poll": "1s",
+    }
+    data["notifications"] = {"slack": {"connection": "slack_of_events", "channel": "#deploys"}}
 
 
-def run_ids(scene: Scene) -> set[str]:
-    return {run.run_id for run in scene.api.runs(DAG)}
+def ring_as_gitlab(airflow: RealAirflow, token: str = SECRET) -> requests.Response:
+    url = f"{airflow.airflow.base_url}/takeoff-hooks/gitlab"
+    return requests.post(url, json=EVENT, headers={"X-Gitlab-Token": token}, timeout=30)
 
 
-def sensor(scene: Scene, run_id: str) -> str:
-    return scene.api.task_states(DAG, run_id).get("new_package", "")
+def started_by(airflow: RealAirflow, action: Callable[[], object]) -> Run:
+    """Do something, and wait for the run that it starts."""
+    known = {run.run_id for run in airflow.api.runs(DAG)}
+    action()
+    found: list[Run] = airflow.eventually(
+        lambda: [run for run in airflow.api.runs(DAG) if run.run_id not in known], "a run begins"
+    )
+    return found[0]
 
 
-def test_an_event_that_comes_early_waits_without_a_slot_until_the_package_is_indexed(scene: Scene) -> None:
-    known = run_ids(scene)
+def told(slack: ScriptedServer) -> list[str]:
+    """The texts of all messages so far."""
+    return [one.body["text"] for one in slack.asked]
+
+
+def next_version(airflow: RealAirflow) -> str:
+    major, minor, *_ = airflow.status()["deployed"].split(".")
+    return f"{major}.{minor}.99-ee.0"
+
+
+def test_an_event_that_comes_early_waits_without_a_slot_and_a_hold_ends_its_run_well(held: RealAirflow) -> None:
     begun = time.time()
-    answer = scene.ring()
-    assert answer.status_code == 202
-    assert answer.elapsed.total_seconds() < 0.5
-    run_id = until(lambda: new_run(scene, known), "a run", 15)
-    until(lambda: sensor(scene, run_id) == "deferred", "the sensor waits", 60)
+    run = started_by(held, lambda: ring_as_gitlab(held).raise_for_status())
+    held.reaches(run, "new_package", "deferred")
     # By Airflow's own record: this test's questions take time of their own.
-    ran = scene.ask(f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/new_package")["start_date"]
+    ran = held.get(f"/dags/{DAG}/dagRuns/{run.run_id}/taskInstances/new_package")["start_date"]
     took = datetime.fromisoformat(ran).timestamp() - begun
     print(f"from the webhook to a running sensor: {took:.1f} s")
     assert took < 5
-    assert scene.ask("/pools/default_pool")["occupied_slots"] == 0
+    held.eventually(lambda: held.get("/pools/default_pool")["occupied_slots"] == 0, "no slot is taken")
 
-    scene.publish("17.1.0-ee.0")
-    until(lambda: sensor(scene, run_id) == "success", "the package was found", 30)
-    scene.api.end_run(DAG, run_id, "failed", "only the sensor was tried")
-    found = scene.ask(f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/new_package/xcomEntries/return_value")
-    assert "17.1.0-ee.0" in str(found["value"])
-
-
-def test_an_event_while_deploys_are_held_changes_nothing(scene: Scene) -> None:
-    scene.publish("17.1.0-ee.0")
-    scene.takeoff("pause", "lab", "--reason", "incident 42")
-    known = run_ids(scene)
-    scene.ring()
-    run_id = until(lambda: new_run(scene, known), "a run", 15)
-    until(lambda: scene.api.run(DAG, run_id).state == "success", "the run ends", 60)
-    states = scene.api.task_states(DAG, run_id)
-    assert set(states.values()) == {"skipped"}
-    note = scene.api.run(DAG, run_id).note
-    assert "17.1.0-ee.0 is there; paused: deploys are paused: incident 42" in note
-    scene.takeoff("resume", "lab")
+    entries = len(held.journal())
+    held.publish(next_version(held))
+    assert held.ends(run).state == "success"
+    assert set(held.api.task_states(DAG, run.run_id).values()) == {"skipped"}
+    assert f"{next_version(held)} is there; paused: deploys are paused: incident 42" in held.note(run)
+    assert len(held.journal()) == entries
 
 
 @needs("curl", "jq")
-def test_the_ci_job_of_the_documentation_rings(scene: Scene, tmp_path: Path) -> None:
+def test_the_ci_job_of_the_documentation_rings(held: RealAirflow, tmp_path: Path) -> None:
     (job,) = re.findall(r"```yaml\n(ring-takeoff:.*?)```", (ROOT / "docs/packages.md").read_text(), re.DOTALL)
     (script,) = yaml.safe_load(job)["ring-takeoff"]["script"]
-    service = scene.airflow.service_account
+    service = held.airflow.service_account
     variables = {
         "PATH": os.environ["PATH"],
         "ASSET": package_asset("lab"),
-        "AIRFLOW_URL": scene.airflow.base_url,
+        "AIRFLOW_URL": held.airflow.base_url,
         "AIRFLOW_USER": service.name,
         "AIRFLOW_PASSWORD": service.password,
         "CI_PIPELINE_URL": "https://gitlab.example/-/pipelines/31",
     }
-    known = run_ids(scene)
-    done = subprocess.run(
-        ["sh", "-e", "-c", script], env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    run_id = until(lambda: new_run(scene, known), "a run", 15)
-    assert run_id.startswith("asset_triggered")
-    scene.api.end_run(DAG, run_id, "failed", "only the bell was tried")
-    variables["ASSET"] = package_asset("nowhere")
-    done = subprocess.run(
-        ["sh", "-e", "-c", script], env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 1
-    assert "Airflow knows no asset takeoff.package.nowhere" in done.stderr
+
+    def run_job(**changed: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-e", "-c", script],
+            env=variables | changed,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    run = started_by(held, lambda: run_job().check_returncode())
+    assert run.run_id.startswith("asset_triggered")
+    assert held.ends(run).state == "success"
+    wrong = run_job(ASSET=package_asset("nowhere"))
+    assert wrong.returncode == 1
+    assert "Airflow knows no asset takeoff.package.nowhere" in wrong.stderr
 
 
-def test_who_does_not_know_the_secret_rings_nothing(scene: Scene) -> None:
-    known = run_ids(scene)
-    assert scene.ring("wrong").status_code == 401
-    assert scene.ring("").status_code == 401
-    assert run_ids(scene) == known
+def test_a_source_that_cannot_be_trusted_is_told_once_and_again_when_it_is_over(
+    held: RealAirflow, slack: ScriptedServer
+) -> None:
+    before = len(told(slack))
+    unsigned = held.fault("repository-unsigned")
+    unsigned.apply("")
+    try:
+        for _ in range(2):
+            assert held.ends(held.ring()).state == "failed"
+    finally:
+        unsigned.lift("")
+    (trouble,) = told(slack)[before:]
+    assert "new_package" in trouble
+    assert "signature" in trouble
+    for _ in range(2):
+        assert held.ends(held.ring()).state == "success"
+    (over,) = told(slack)[before + 1 :]
+    assert "again" in over
+
+
+@pytest.mark.parametrize("token", ["wrong", ""])
+def test_who_does_not_know_the_secret_rings_nothing(held: RealAirflow, token: str) -> None:
+    known = {run.run_id for run in held.api.runs(DAG)}
+    assert ring_as_gitlab(held, token).status_code == 401
+    assert {run.run_id for run in held.api.runs(DAG)} == known
