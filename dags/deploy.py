@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from datetime import UTC, datetime
-from itertools import groupby
 
-from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, TaskGroup, chain
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
 from takeoff.core.dag_names import deploy_dag, package_asset
 from takeoff.core.environment import Environment
@@ -20,6 +18,7 @@ from takeoff.operators.lease import LeaseOperator
 from takeoff.operators.migrations import MigrationsOperator
 from takeoff.operators.post_deploy import PostDeployOperator
 from takeoff.operators.preflight import PreflightOperator
+from takeoff.operators.procedure import chain_tasks
 from takeoff.operators.runbooks import deploy_runbook, task_runbook
 from takeoff.sensors.alerts import AlertsSensor
 from takeoff.sensors.new_package import NewPackageSensor
@@ -77,16 +76,7 @@ def build_deploy(environment: Environment) -> DAG:
         params=PARAMS,
         tags=["takeoff", environment.name],
     ) as dag:
-        steps = []
-        for group, specs in groupby(deploy_tasks(environment), key=lambda spec: spec.id.rpartition(".")[0]):
-            with TaskGroup(group) if group else nullcontext():
-                steps += [
-                    OPERATORS[spec.kind](
-                        environment=environment.name, spec=spec, doc_md=task_runbook(spec.kind, environment.name)
-                    )
-                    for spec in specs
-                ]
-        chain(*steps)
+        chain_tasks(environment.name, deploy_tasks(environment), OPERATORS, task_runbook)
     return dag
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from datetime import UTC, datetime
-from itertools import groupby
 
-from airflow.sdk import DAG, Param, TaskGroup, chain
+from airflow.sdk import DAG, Param
 
 from takeoff.core.dag_names import rollback_dag
 from takeoff.core.environment import Environment
@@ -15,6 +13,7 @@ from takeoff.core.task_ids import TaskKind, rollback_tasks
 from takeoff.core.versions import VERSION_PATTERN
 from takeoff.environment_files import LoadedEnvironment, load_environments
 from takeoff.operators.fleet_task import FleetTaskOperator
+from takeoff.operators.procedure import chain_tasks
 from takeoff.operators.rollback import (
     FinishRollbackOperator,
     PauseDeploysOperator,
@@ -73,18 +72,7 @@ def build_rollback(environment: Environment) -> DAG:
         params=PARAMS,
         tags=["takeoff", environment.name],
     ) as dag:
-        steps = []
-        for group, specs in groupby(rollback_tasks(environment), key=lambda spec: spec.id.rpartition(".")[0]):
-            with TaskGroup(group) if group else nullcontext():
-                steps += [
-                    OPERATORS[spec.kind](
-                        environment=environment.name,
-                        spec=spec,
-                        doc_md=rollback_task_runbook(spec.kind, environment.name),
-                    )
-                    for spec in specs
-                ]
-        chain(*steps)
+        chain_tasks(environment.name, rollback_tasks(environment), OPERATORS, rollback_task_runbook)
     return dag
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from takeoff.core.environment import Environment
 from takeoff.core.operation import OperationDraft, OperationKind
-from takeoff.engine.opening import placements
+from takeoff.engine.requested import placements
 from takeoff.engine.session import Session
 from takeoff.engine.shell_credentials import ShellCredentials
 from takeoff.fleet.clock import SystemClock

@@ -129,6 +129,7 @@ async def test_a_host_that_cannot_be_told_is_named(session: Session, hosts: Shel
 
 async def test_jobs_of_the_former_operation_are_waited_for(session: Session, environment: Environment) -> None:
     old = OperationPart.of(session, await deploy(session))
+    await old.announce()
     job = asyncio.create_task(
         old.fleet.jobs.run(old.lease, "web-01", "install", "sleep 2", timeout_s=30, describe="a slow install")
     )

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from takeoff.core.environment import Environment
 from takeoff.core.errors import CheckFailed, Superseded
 from takeoff.core.gates import ALERTS, check_skips, refuse, with_skips
-from takeoff.core.journal_entries import Overridden
-from takeoff.core.operation import Driver, Lease, OperationDraft, OperationKind, Outcome, Placement
+from takeoff.core.operation import Driver, Lease, OperationKind, Outcome
 from takeoff.core.record import OperationRecord, Record
 from takeoff.core.record_gates import opening_findings
 from takeoff.engine.alerts import alerts_before
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.packages import find_version
+from takeoff.engine.requested import draft_of, tell_overridden
 from takeoff.engine.session import Session
 from takeoff.fleet.host_preflight import look_at_hosts
 
@@ -64,22 +63,14 @@ async def open_deploy(session: Session, request: DeployRequest, driver: Driver) 
     found = await find_version(session, request.version)
     version = found.version.text
     looked = await look_at_hosts(session.fleet, version=version, left_behind=tuple(record.left_behind))
-    draft = OperationDraft(
-        kind=OperationKind.DEPLOY,
-        environment=session.environment.name,
-        package=session.environment.package.name,
-        version=version,
+    draft = draft_of(
+        session,
+        request,
+        OperationKind.DEPLOY,
+        version,
+        request.skips,
         artifacts=found.artifacts,
-        environment_sha256=session.environment_sha256,
-        deploy_node=session.environment.deploy_node,
-        placements=placements(session.environment),
         versions_before=looked.installed,
-        requested_by=request.by,
-        reason=request.reason,
-        automatic=request.automatic,
-        run=request.run,
-        run_url=request.run_url,
-        skips=dict(request.skips),
         alerts_before=await _baseline(session, request),
     )
 
@@ -88,8 +79,7 @@ async def open_deploy(session: Session, request: DeployRequest, driver: Driver) 
         refuse(with_skips(findings, request.skips), f"deploy {version} to {session.environment.name}")
 
     part = OperationPart.of(session, await session.leases.open(draft, driver, check=check))
-    if request.skips:
-        await part.tell(*(Overridden(name=gate, reason=reason) for gate, reason in request.skips.items()))
+    await tell_overridden(part, request.skips)
     await part.announce()
     return part.lease
 
@@ -98,15 +88,6 @@ def operation_of_run(record: Record, run: str) -> OperationRecord | None:
     """Find the operation that an Airflow run opened, the newest if several; None before it opened one."""
     mine = [one for one in record.operations.values() if run and one.details.run == run]
     return mine[-1] if mine else None
-
-
-def placements(environment: Environment) -> tuple[Placement, ...]:
-    """List the hosts of every stage and role, in rollout order, as an operation pins them."""
-    return tuple(
-        Placement(stage=stage.name, role=role, hosts=part.hosts)
-        for stage in environment.stages
-        for role, part in stage.roles.items()
-    )
 
 
 async def opened_before(session: Session, record: Record, mine: OperationRecord, driver: Driver) -> Lease:

@@ -6,14 +6,14 @@ import math
 
 from takeoff.core.errors import Superseded
 from takeoff.core.gates import check_skips, refuse, with_skips
-from takeoff.core.journal_entries import Overridden
-from takeoff.core.operation import Driver, OperationDraft, OperationKind, Stored
+from takeoff.core.operation import Driver, OperationKind, Stored
 from takeoff.core.record import Record
 from takeoff.core.record_gates import post_deploy_findings
 from takeoff.core.task_ids import POST_DEPLOY, TaskKind, TaskSpec
 from takeoff.core.verdict import reachable_versions
-from takeoff.engine.opening import DeployRequest, placements
+from takeoff.engine.opening import DeployRequest
 from takeoff.engine.operation_part import OperationPart
+from takeoff.engine.requested import draft_of, tell_overridden
 from takeoff.engine.session import Session
 from takeoff.engine.tasks import TaskResult, run_task
 
@@ -85,22 +85,7 @@ async def run_post_deploy(
             raise Superseded(findings[0].sentence())
         refuse(with_skips(findings, request.skips), f"run the post-deploy migrations of {version}")
 
-    draft = OperationDraft(
-        kind=OperationKind.POST_DEPLOY,
-        environment=session.environment.name,
-        package=session.environment.package.name,
-        version=version,
-        environment_sha256=session.environment_sha256,
-        deploy_node=session.environment.deploy_node,
-        placements=placements(session.environment),
-        requested_by=request.by,
-        reason=request.reason,
-        automatic=request.automatic,
-        run=request.run,
-        run_url=request.run_url,
-        skips=dict(request.skips),
-    )
+    draft = draft_of(session, request, OperationKind.POST_DEPLOY, version, request.skips)
     part = OperationPart.of(session, await session.leases.open(draft, driver, check=check))
-    if request.skips:
-        await part.tell(*(Overridden(name=gate, reason=reason) for gate, reason in request.skips.items()))
+    await tell_overridden(part, request.skips)
     return await run_task(session, part.operation.id, POST_DEPLOY_TASK, driver, stay_s=stay_s)

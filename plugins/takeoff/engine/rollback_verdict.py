@@ -41,6 +41,11 @@ class RollbackRequest:
     run_url: str = ""
     force: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def automatic(self) -> bool:
+        """Never: a rollback is what a person decides."""
+        return False
+
     def check(self) -> None:
         """Look whether it says why.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable
 
 from takeoff.core.environment import Environment
 from takeoff.core.errors import TakeoffError
 from takeoff.core.gates import ALERTS
-from takeoff.core.journal_entries import Overridden, TaskFinished, TaskStarted
-from takeoff.core.operation import Driver, Lease, OperationDraft, OperationKind, Outcome
+from takeoff.core.journal_entries import TaskFinished, TaskStarted
+from takeoff.core.operation import Driver, Lease, OperationKind, Outcome
 from takeoff.core.record import OperationRecord, Record
 from takeoff.core.rollback_force import check_force, forced_in, with_force
 from takeoff.core.task_ids import STOP_DEPLOY, TaskKind, TaskSpec, rollback_tasks
@@ -17,9 +17,10 @@ from takeoff.engine.alerts import alerts_before
 from takeoff.engine.carrying_out import Watcher, carry_out, unfinished
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.holds import pause
-from takeoff.engine.opening import opened_before, operation_of_run, placements
+from takeoff.engine.opening import opened_before, operation_of_run
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.quiet_hosts import take_out_unfenced, wait_until_quiet
+from takeoff.engine.requested import draft_of, tell_overridden
 from takeoff.engine.rollback_verdict import Judged, RollbackRequest, judge, refuse_rollback
 from takeoff.engine.session import Session
 from takeoff.engine.task_result import TaskResult
@@ -110,7 +111,8 @@ async def stop_deploy(
     force = part.operation.skips | dict(request.force)
     judged = await judge(part.session, part.operation.version, force=force, own=part.operation.id)
     judged.refuse()
-    await _tell_forced(part, forced_in(judged.verdict.refusals), but=part.operation.skips)
+    newly = {name: why for name, why in forced_in(judged.verdict.refusals).items() if name not in part.operation.skips}
+    await tell_overridden(part, newly)
     ended = f"ended {taken[0].details.id}, the {_named(taken[0])}" if taken else "nothing was open"
     missed = f"unfenced: {', '.join(unfenced)}" if unfenced else ""
     summary = "; ".join(filter(None, (ended, quiet, missed)))
@@ -182,21 +184,14 @@ async def _take_over(session: Session, request: RollbackRequest, driver: Driver)
     judged = await judge(session, request.version, force=request.force)
     judged.refuse()
     verdict = judged.verdict
-    draft = OperationDraft(
-        kind=OperationKind.ROLLBACK,
-        environment=session.environment.name,
-        package=session.environment.package.name,
-        version=verdict.version,
+    draft = draft_of(
+        session,
+        request,
+        OperationKind.ROLLBACK,
+        verdict.version,
+        request.force,
         artifacts=judged.artifacts,
-        environment_sha256=session.environment_sha256,
-        deploy_node=session.environment.deploy_node,
-        placements=placements(session.environment),
         versions_before=dict(judged.installed),
-        requested_by=request.by,
-        reason=request.reason,
-        run=request.run,
-        run_url=request.run_url,
-        skips=dict(request.force),
         alerts_before=await _baseline(session),
         restore_from=verdict.from_version,
     )
@@ -207,14 +202,8 @@ async def _take_over(session: Session, request: RollbackRequest, driver: Driver)
 
     lease = await session.leases.open(draft, driver, check=check, takes_over=verdict.ends or None)
     part = OperationPart.of(session, lease)
-    await _tell_forced(part, forced_in(verdict.refusals))
+    await tell_overridden(part, forced_in(verdict.refusals))
     return part
-
-
-async def _tell_forced(part: OperationPart, forced: Mapping[str, str], but: Collection[str] = ()) -> None:
-    entries = [Overridden(name=name, reason=reason) for name, reason in forced.items() if name not in but]
-    if entries:
-        await part.tell(*entries)
 
 
 def _named(one: OperationRecord) -> str:
