@@ -50,6 +50,10 @@ def folder(tmp_path: Path) -> Path:
         (["pause", "lab", "--reason", "x", "--for", "soon"], "--for: 'soon' is no duration"),
         (["journal", "lab", "--verify", "--restore"], "give one of them"),
         (["lease", "lab", "--release", "--move"], "not both"),
+        (["rollback", "lab", "17.0.0", "--reason", " "], "needs a reason"),
+        (["rollback", "lab", "17.0.0", "--reason", "x", "--force", "migrating=now"], "can never be forced"),
+        (["rollback", "lab", "17.0.0", "--reason", "x", "--force", "weather=bad"], "there is no refusal 'weather'"),
+        (["rollback", "lab", "17.0.0", "--reason", "x", "--force", "skew"], "write it as NAME=REASON"),
         (["nonsense"], "No such command 'nonsense'"),
     ],
     ids=[
@@ -61,6 +65,10 @@ def folder(tmp_path: Path) -> Path:
         "no duration",
         "looking and acting at once",
         "two actions at once",
+        "a rollback without a reason",
+        "a refusal that is never forced",
+        "no such refusal",
+        "a force without a reason",
         "unknown command",
     ],
 )
