@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -223,6 +225,15 @@ async def test_a_task_of_an_old_operation_changes_nothing_and_says_what_came_aft
     with pytest.raises(Superseded, match=r"lab-2 .*came after it"):
         await run_task(adopted, old.operation.id, WARMUP, new_driver("warmup", "maria"))
     assert work == []
+
+
+async def test_a_changed_environment_file_is_told_to_whoever_goes_on(adopted: Session, work: list[str]) -> None:
+    lease = await opened(adopted)
+    changed = replace(adopted, environment_sha256="1" * 64)
+    await run_task(changed, lease.operation.id, WARMUP, new_driver("warmup", by="maria"))
+    assert f"the environment file has changed since operation {lease.operation.id} opened" in " ".join(
+        cast(Any, changed.progress).told
+    )
 
 
 async def test_opening_again_for_the_same_run_gives_the_same_operation_to_a_new_driver(adopted: Session) -> None:

@@ -51,7 +51,7 @@ class Session:
         return Fleet.of(self.environment, self.transport, self.clock, self.progress)
 
     def pinned_to(self, operation: Operation) -> Session:
-        """The same session with the hosts that the operation pinned when it opened.
+        """The same session with the hosts that the operation pinned when it opened; a changed file is told.
 
         Raises:
             ConfigError: the environment file lacks a stage or role of it by now.
@@ -62,6 +62,11 @@ class Session:
                 f"{self.environment.name}: the environment file has no role {gone[0].role!r} in stage "
                 f"{gone[0].stage!r} any more, but operation {operation.id} has hosts there: put it back until that "
                 "operation is over"
+            )
+        if operation.environment_sha256 != self.environment_sha256:
+            self.progress.line(
+                f"the environment file has changed since operation {operation.id} opened: its version and hosts stay as "
+                "they were then, all other settings are the file's of now"
             )
         hosts = {(part.stage, part.role): part.hosts for part in operation.placements}
         return replace(self, environment=self.environment.with_hosts(hosts))
