@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from takeoff.core.errors import SourceUnavailable, SourceUntrusted, TakeoffError
+from takeoff.core.notice import Notice
 from takeoff.operators import lasting_trouble
 from takeoff.operators.airflow_run import AirflowRun
 from takeoff.operators.lasting_trouble import told_on_change
@@ -17,30 +17,20 @@ SILENT = SourceUnavailable("packages of gstg", "no source answers")
 DOUBTFUL = SourceUntrusted("packages of gstg", "InRelease of jammy is not signed")
 
 
-class Variables:
-    """Airflow's Variables, in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self.kept.get(name, default)
-
-    def set(self, name: str, value: str, description: str = "") -> None:
-        self.kept[name] = value
-
-    def delete(self, name: str) -> None:
-        del self.kept[name]
+def first_line(notice: Notice) -> str:
+    """What a message says below its title; the title, if that is all."""
+    return [*notice.reply.lines, notice.reply.title][0]
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def told(monkeypatch: pytest.MonkeyPatch, variables: object) -> list[str]:
     """What chat is told, in order."""
     told: list[str] = []
-    monkeypatch.setattr(lasting_trouble, "Variable", Variables())
     monkeypatch.setattr(lasting_trouble, "note_run", lambda *_: None)
-    monkeypatch.setattr(lasting_trouble, "notify_failure", lambda _env, _run, error: told.append(error))
-    monkeypatch.setattr(lasting_trouble, "notify", lambda _env, text: told.append(text))
+    monkeypatch.setattr(lasting_trouble, "notify_failure", lambda _env, _run, error: told.append(str(error)))
+    monkeypatch.setattr(
+        lasting_trouble, "notify", lambda _env, notice: told.append([*notice.reply.lines, notice.reply.title][0])
+    )
     monkeypatch.setattr(lasting_trouble, "load_environment", lambda _name: type("Loaded", (), {"environment": None}))
     return told
 

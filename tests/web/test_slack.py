@@ -21,11 +21,11 @@ from takeoff.core.chat_grammar import parse_chat
 from takeoff.core.chat_rights import Asker
 from takeoff.core.environment_status import EnvironmentStatus
 from takeoff.core.people_settings import Right
+from takeoff.core.slack_blocks import CANCEL
 from takeoff.web.chat_doors import BODY_LIMIT
 from takeoff.web.chat_request import ChatRequest
 from takeoff.web.seen_signatures import SeenSignatures
 from takeoff.web.slack import SlackApp, SlackDoor, slack_router
-from takeoff.web.slack_blocks import CANCEL
 from tests.airflow.chat_servers import ChatServer, button, chat_server, said
 from tests.core.test_chat_grammar import WORDS
 from tests.web.chat_scene import NOW, SECRET, ChatScene, make_environment

@@ -1,55 +1,60 @@
-"""What is told in chat: short lines in Slack's mrkdwn, with what outsiders may have written made harmless."""
+"""What an environment's channel is told beside its journal: questions, answers, trouble with the package sources."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-SHOWN = 600
-"""Characters of an error that a message shows; the rest is in the task's log."""
+from takeoff.core.chat_reply import Question, Reply
+from takeoff.core.errors import TakeoffError
+from takeoff.core.notice import Notice
 
 NAMED_MIGRATIONS = 10
 """Pending migrations that a message names; the rest is counted."""
 
 
-def escape(text: str) -> str:
-    """Take from a text what Slack would read as a link, a mention or a channel (api.slack.com, "Escaping text")."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def approval_notice(
+    environment: str, version: str, names: Sequence[str], unreachable: Sequence[str], url: str, thread: str
+) -> Notice:
+    """Ask for the approval of post-deploy migrations; its button asks the presser again, with what will happen.
+
+    Args:
+        environment: its name.
+        version: what the fleet runs.
+        names: the pending migrations, oldest first.
+        unreachable: versions that a rollback will no longer reach.
+        url: where the question can be answered in Airflow.
+        thread: of the run.
+    """
+    listed = [f"• `{name}`" for name in names[:NAMED_MIGRATIONS]]
+    more = [f"and {len(names) - NAMED_MIGRATIONS} more"] if len(names) > NAMED_MIGRATIONS else []
+    lost = ", ".join(f"`{one}`" for one in unreachable) or f"anything before `{version}`"
+    reply = Reply(
+        f":raised_hand: {environment}: post-deploy migrations of `{version}` wait for a yes",
+        (f"A point of no return: a rollback will no longer reach {lost}.", *listed, *more),
+        url,
+        Question(f"post-deploy {environment}", "Approve …"),
+    )
+    return Notice(reply, thread, aloud=True, is_question=True)
 
 
-def finished_text(environment: str, package: str, version: str, by: str, url: str) -> str:
-    """Tell that an environment is on a version."""
-    return f":white_check_mark: *{environment}* runs {package} `{escape(version)}` (asked by {escape(by)}){_link(url)}"
+def answered_notice(environment: str, told: str, url: str, thread: str) -> Notice:
+    """Tell how the question was answered; the question itself is edited to say the same, without its button."""
+    return Notice(Reply(f":ballot_box_with_check: {environment}: {told}", (), url), thread)
 
 
-def rolled_back_text(environment: str, package: str, version: str, left: str, by: str, url: str) -> str:
-    """Tell that an environment was taken back, and that somebody has to let deploys go on."""
-    return (
-        f":leftwards_arrow_with_hook: *{environment}* is back on {package} `{escape(version)}`; `{escape(left)}` is "
-        f"rejected and deploys stay paused until they are resumed (asked by {escape(by)}){_link(url)}"
+def unreachable_notice(environment: str, error: TakeoffError, url: str) -> Notice:
+    """Tell that packages cannot be looked for; it is told once, not by every run that finds it so."""
+    return Notice(
+        Reply(
+            f":satellite: {environment}: packages cannot be looked for",
+            (str(error), "→ Nothing is deployed meanwhile. This is told again once it is over."),
+            url,
+            good=False,
+        )
     )
 
 
-def failed_text(environment: str, task: str, error: str, url: str) -> str:
-    """Tell that a task failed and waits for a person."""
-    shown = error if len(error) <= SHOWN else error[:SHOWN] + "…"
-    return f":x: *{environment}*: `{task}` failed and waits for a person: {escape(shown)}{_link(url)}"
-
-
-def answering_again_text(environment: str, since: str, url: str) -> str:
+def answering_again_notice(environment: str, since: str, url: str) -> Notice:
     """Tell that packages can be looked for again."""
     told = f"packages can be looked for again; that was not possible since {since}"
-    return f":white_check_mark: *{environment}*: {told}{_link(url)}"
-
-
-def approval_text(environment: str, version: str, names: Sequence[str], url: str) -> str:
-    """Ask for the approval of post-deploy migrations."""
-    shown = ", ".join(f"`{escape(name)}`" for name in names[:NAMED_MIGRATIONS])
-    more = f" and {len(names) - NAMED_MIGRATIONS} more" if len(names) > NAMED_MIGRATIONS else ""
-    return (
-        f":raised_hand: *{environment}*: post-deploy migrations of `{escape(version)}` wait for a yes, a point of no "
-        f"return: {shown}{more}{_link(url)}"
-    )
-
-
-def _link(url: str) -> str:
-    return f" <{url}|Airflow>" if url else ""
+    return Notice(Reply(f":white_check_mark: {environment}: {told}", (), url))

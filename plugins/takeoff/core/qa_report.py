@@ -17,6 +17,9 @@ from takeoff.core.errors import SourceUntrusted
 ENDED = ("success", "failed", "canceled", "skipped", "manual")
 """Statuses in which a pipeline moves no more by itself (GitLab API, "Pipelines"); ``manual`` waits for a person."""
 
+FLAKY = "flaky"
+"""Name of the fact that a QA task journals: the jobs that passed only at a further try."""
+
 NAMED_TESTS = 5
 """Failed tests that a sentence names; the rest is counted."""
 

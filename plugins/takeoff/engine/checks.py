@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from takeoff.core.environment import Environment
 from takeoff.core.errors import Superseded, TakeoffError
@@ -46,15 +47,15 @@ class Check:
         state = self.before.tasks.get(self.task.id)
         return state is not None and state.state == "failed"
 
-    async def finish(self, summary: str) -> TaskResult:
-        """Record that the check passed.
+    async def finish(self, summary: str, **facts: Any) -> TaskResult:
+        """Record that the check passed, with what later readers need beside the sentence.
 
         Raises:
             Superseded: the operation is over, or another driver has taken over.
             HostUnreachable: the authority gives no answer.
         """
-        await self.part.tell(TaskFinished(task=self.task.id, seconds=self._seconds(), summary=summary))
-        return TaskResult(summary=summary, journalled=True)
+        await self.part.tell(TaskFinished(task=self.task.id, seconds=self._seconds(), summary=summary, facts=facts))
+        return TaskResult(summary=summary, facts=facts, journalled=True)
 
     async def fail(self, error: TakeoffError) -> None:
         """Record that the check did not pass; where the journal cannot be told, the error says so."""

@@ -15,7 +15,7 @@ from takeoff.core.environment import Environment
 from takeoff.core.errors import CheckFailed, ConfigError, SourceUnavailable, TakeoffError
 from takeoff.core.journal_entries import Noted, PipelineStarted
 from takeoff.core.operation import Driver
-from takeoff.core.qa_report import ENDED, judge_qa, may_run_again
+from takeoff.core.qa_report import ENDED, FLAKY, judge_qa, may_run_again
 from takeoff.core.strict_model import format_duration
 from takeoff.core.task_ids import TaskSpec
 from takeoff.engine.checks import Check, joined_check
@@ -109,7 +109,7 @@ async def settle_qa(session: Session, operation_id: str, task: TaskSpec, driver:
             return None
         if not verdict.passed:
             raise CheckFailed(f"{verdict.sentence}; repair what it found, then clear this task to run QA again")
-        return await check.finish(verdict.sentence)
+        return await check.finish(verdict.sentence, **{FLAKY: list(evidence.flaky_jobs)})
 
 
 async def check_qa(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> TaskResult:

@@ -12,13 +12,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from takeoff.core.approval_text import answer_text, approval_body, approval_subject
 from takeoff.core.errors import Refused, Superseded, TakeoffError
-from takeoff.core.notification_text import approval_text
+from takeoff.core.notification_text import answered_notice, approval_notice
 from takeoff.core.strict_model import format_duration
 from takeoff.core.task_ids import APPROVE, POST_DEPLOY
 from takeoff.operators.airflow_rest import connected_airflow_api, note_run
 from takeoff.operators.airflow_run import AirflowRun, opened_operation
 from takeoff.operators.environment_session import in_session, work_in_session
-from takeoff.operators.notify import notify
+from takeoff.operators.notify import notify, settle_question
 from takeoff.operators.retry import RETRIES, RETRY_DELAY, RETRY_POLICY
 
 if TYPE_CHECKING:
@@ -82,7 +82,10 @@ class PostDeployApproval(ApprovalOperator):
         self._reopen_migrations(run)
         self._assign(found.approval.approvers)
         self.log.info("%s\n%s", self.subject, self.body)
-        notify(found, approval_text(found.name, outlook.version, outlook.names, run.url))
+        notify(
+            found,
+            approval_notice(found.name, outlook.version, outlook.names, outlook.unreachable_after, run.url, run.name),
+        )
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -94,14 +97,16 @@ class PostDeployApproval(ApprovalOperator):
         self.log.info("%s", told)
         note_run(run, told)
 
-        async def keep(session: Session) -> None:
+        async def keep(session: Session) -> Environment:
             from takeoff.core.journal_entries import Noted
             from takeoff.engine.journal_entry import decide
 
             await decide(session, lambda record: [Noted(text=f"{run.name}: {told}")], by=by or "airflow")
+            return session.environment
 
         try:
-            asyncio.run(work_in_session(self.environment, self.log, keep))
+            found = asyncio.run(work_in_session(self.environment, self.log, keep))
+            settle_question(found, answered_notice(found.name, told, run.url, run.name))
         except TakeoffError as error:
             # The answer counts all the same, and the migrations journal who allowed them.
             self.log.warning("The answer could not be written into the journal: %s", error)

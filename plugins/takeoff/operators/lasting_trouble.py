@@ -12,8 +12,8 @@ from airflow.sdk import Variable
 from airflow.sdk.exceptions import AirflowFailException
 
 from takeoff.core.dag_names import trouble_variable
-from takeoff.core.errors import TakeoffError
-from takeoff.core.notification_text import answering_again_text
+from takeoff.core.errors import SourceUnavailable, SourceUntrusted, TakeoffError
+from takeoff.core.notification_text import answering_again_notice, unreachable_notice
 from takeoff.environment_files import load_environment
 from takeoff.operators.airflow_rest import note_run
 from takeoff.operators.airflow_run import AirflowRun
@@ -45,13 +45,20 @@ def told_on_change(environment: str, run: AirflowRun) -> Iterator[None]:
         log.error("%s%s", error, again)
         note_run(run, f"{run.task_id}: {error}{again}")
         if not again and (_begin(environment, str(error)) or not run.automatic):
-            notify_failure(environment, run, str(error))
+            _tell(environment, run, error)
         if retried:
             raise error.with_traceback(None) from None
         raise AirflowFailException(str(error)) from None
     if since := _end(environment):
         log.info("What was wrong since %s is over", since)
-        notify(load_environment(environment).environment, answering_again_text(environment, since, run.url))
+        notify(load_environment(environment).environment, answering_again_notice(environment, since, run.url))
+
+
+def _tell(environment: str, run: AirflowRun, error: TakeoffError) -> None:
+    if isinstance(error, (SourceUnavailable, SourceUntrusted)):
+        notify(load_environment(environment).environment, unreachable_notice(environment, error, run.url))
+    else:
+        notify_failure(environment, run, error)
 
 
 def _begin(environment: str, error: str) -> bool:

@@ -1,40 +1,127 @@
-"""Messages to chat through Airflow's Slack provider; none of them ever fails a task."""
+"""An environment's channel is told, in the right thread; whatever goes wrong with that is logged and fails no task."""
 
 from __future__ import annotations
 
 import logging
+import re
 
+from airflow.sdk import Variable
+from pydantic import ValidationError
+from slack_sdk.errors import SlackApiError
+
+from takeoff.core.chat_reply import Reply
+from takeoff.core.dag_names import told_variable
 from takeoff.core.environment import Environment
 from takeoff.core.errors import TakeoffError
-from takeoff.core.notification_text import failed_text
+from takeoff.core.failure_notice import failure_notice
+from takeoff.core.notice import Notice, Posted, Told
 from takeoff.operators.airflow_run import AirflowRun
+from takeoff.operators.slack_channel import SlackChannel
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 10
-"""Seconds for Slack to answer."""
+GONE = ("message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found")
+"""Answers of Slack after which a message is not edited any more."""
+
+CONTROL = "control"
+"""The one task of ``control_<environment>``: whoever asked is answered, so the channel is not told that it failed."""
 
 
-def notify(environment: Environment, text: str) -> None:
-    """Send a message where the environment's file says."""
+def notify(environment: Environment, *notices: Notice) -> None:
+    """Send messages where the environment's file says."""
     slack = environment.notifications.slack
-    if slack is None:
+    if slack is None or not notices:
         return
     try:
-        from airflow.providers.slack.hooks.slack import SlackHook
-
-        hook = SlackHook(slack_conn_id=slack.connection, timeout=TIMEOUT_S)
-        hook.call("chat.postMessage", json={"channel": slack.channel, "text": text, "unfurl_links": False})
+        channel, told = SlackChannel(slack), read_told(environment.name)
+        for notice in notices:
+            posted = channel.post(notice.reply, told.thread_of(notice), aloud=notice.aloud)
+            told = told.with_posted(notice, posted)
+            if notice.thread:
+                keep_told(environment.name, told)
     except Exception as error:
-        log.warning("Slack was not told, the task goes on: %s", error)
+        log.warning("Slack was not told, the task goes on: %s", said_by_slack(error))
 
 
-def notify_failure(environment: str, run: AirflowRun, error: str) -> None:
-    """Tell that a task waits for a person."""
+def edit_progress(environment: Environment, operation: str, reply: Reply) -> None:
+    """Bring the message that tells an operation's progress up to date, where there is one and it says less."""
+    told = read_told(environment.name)
+    if (posted := told.progress.get(operation)) is None or posted.text == reply.text:
+        return
+    edited = _edited(environment, posted, reply)
+    if edited is None:
+        left = {name: one for name, one in told.progress.items() if name != operation}
+        keep_told(environment.name, told.model_copy(update={"progress": left}))
+    else:
+        keep_told(environment.name, told.model_copy(update={"progress": told.progress | {operation: edited}}))
+
+
+def settle_question(environment: Environment, notice: Notice) -> None:
+    """Tell how a question was answered, and take its button away."""
+    notify(environment, notice)
+    told = read_told(environment.name)
+    if (posted := told.questions.get(notice.thread)) is not None:
+        _edited(environment, posted, notice.reply)
+
+
+def notify_failure(environment: str, run: AirflowRun, error: TakeoffError) -> None:
+    """Tell that a task waits for a person; of an automatic run's, not the same one over and over."""
     from takeoff.environment_files import load_environment
 
+    if run.task_id == CONTROL:
+        return
     try:
-        loaded = load_environment(environment)
+        loaded = load_environment(environment).environment
     except TakeoffError:
         return  # The error that is told already is most likely this one.
-    notify(loaded.environment, failed_text(environment, run.task_id, error, run.url))
+    if loaded.notifications.slack is None:
+        return
+    told = read_told(environment)
+    # Numbers in it (ages, sizes) may be others although the trouble is the same.
+    failure = f"{run.task_id}: {re.sub('[0-9]+', '0', str(error))}"
+    if run.automatic and told.failure == failure:
+        log.info("Slack knows of it already")
+        return
+    if run.automatic:
+        keep_told(environment, told.model_copy(update={"failure": failure}))
+    notify(loaded, failure_notice(environment, run.task_id, error, run.url, run.name))
+
+
+def read_told(environment: str) -> Told:
+    """Read what the channel was told; nothing, where that cannot be read."""
+    try:
+        text = Variable.get(told_variable(environment), default="")
+        return Told.model_validate_json(text) if text else Told()
+    except ValidationError:
+        return Told()
+    except Exception as error:
+        log.warning("What Slack was told is not known: %s", error)
+        return Told()
+
+
+def keep_told(environment: str, told: Told) -> None:
+    """Remember it; where that fails, the next message begins a thread of its own."""
+    try:
+        Variable.set(told_variable(environment), told.model_dump_json(), "Written by Takeoff's tasks; read only.")
+    except Exception as error:
+        log.warning("What Slack was told is not remembered: %s", error)
+
+
+def said_by_slack(error: Exception) -> str:
+    """Say in a line what went wrong with Slack."""
+    if isinstance(error, SlackApiError):
+        return f"Slack refuses it: {error.response.get('error') or f'status {error.response.status_code}'}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _edited(environment: Environment, posted: Posted, reply: Reply) -> Posted | None:
+    """Edit a message; ``None`` if that is not possible any more."""
+    slack = environment.notifications.slack
+    if slack is None:
+        return None
+    try:
+        return SlackChannel(slack).edit(posted, reply)
+    except Exception as error:
+        log.warning("A message in Slack was not edited, the task goes on: %s", said_by_slack(error))
+        gone = isinstance(error, SlackApiError) and error.response.get("error") in GONE
+        return None if gone else posted

@@ -44,4 +44,4 @@ def _tell(environment: str, run: AirflowRun, error: TakeoffError, *, final: bool
     log.error("%s%s", error, again)
     note_run(run, f"{run.task_id}: {error}{again}")
     if final:
-        notify_failure(environment, run, str(error))
+        notify_failure(environment, run, error)

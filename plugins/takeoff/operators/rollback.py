@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from takeoff.core.dag_names import deploy_dag
 from takeoff.core.errors import TakeoffError
-from takeoff.core.notification_text import rolled_back_text
 from takeoff.operators.airflow_rest import connected_airflow_api, note_run
 from takeoff.operators.airflow_run import AirflowRun, judged_version
 from takeoff.operators.deploy_toggle import show_hold
 from takeoff.operators.engine_operator import EngineOperator
 from takeoff.operators.fleet_task import FleetTaskOperator
-from takeoff.operators.notify import notify
 from takeoff.operators.tracking import track_begin, track_end
 from takeoff.operators.withdrawn_approvals import withdraw_approvals
 
@@ -100,15 +98,11 @@ class StopDeployOperator(EngineOperator):
 
 
 class FinishRollbackOperator(FleetTaskOperator):
-    """Closes the operation, moves the blessed node, rejects the version that was left, and tells people."""
+    """Closes the operation, moves the blessed node, and rejects the version that was left."""
 
     async def afterwards(self, session: Session, run: AirflowRun, operation_id: str) -> None:
         """Tell the others; none of it can fail the rollback, which is over."""
         record = await session.journal.read()
         operation = record.operations[operation_id].details
-        text = rolled_back_text(
-            operation.environment, operation.package, operation.version, operation.restore_from, run.by, run.url
-        )
-        await asyncio.to_thread(notify, session.environment, text)
         await asyncio.to_thread(track_end, session.environment, session.credentials, operation)
         await show_hold(self.environment, record)

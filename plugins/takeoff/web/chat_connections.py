@@ -77,7 +77,8 @@ class SlackGroups:
             return frozenset()
         try:
             hook = SlackHook(slack_conn_id=slack.connection, timeout=GROUPS_TIMEOUT_S)
-            return frozenset(hook.call("usergroups.users.list", json={"usergroup": group})["users"])
+            found = hook.call("usergroups.users.list", http_verb="GET", params={"usergroup": group})
+            return frozenset(found["users"])
         except Exception as error:
             log.error("User group %s gives no rights now: Slack could not be asked: %s", group, error)
             return frozenset()

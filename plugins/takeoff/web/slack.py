@@ -21,12 +21,12 @@ from slack_sdk.signature import Clock, SignatureVerifier
 
 from takeoff.core.chat_reply import Reply
 from takeoff.core.chat_rights import Asker
+from takeoff.core.slack_blocks import CANCEL, CONFIRM, slack_message
 from takeoff.web.chat_conversation import Conversation
 from takeoff.web.chat_doors import BODY_LIMIT, WorkBehind, is_within, post_answer, refused
 from takeoff.web.chat_request import ChatRequest
 from takeoff.web.request_body import FORM, form_fields, media_type, read_body
 from takeoff.web.seen_signatures import SeenSignatures
-from takeoff.web.slack_blocks import CANCEL, CONFIRM, slack_message
 
 KEPT_S = 660.0
 """Seconds for which a signature is remembered: Slack's five minutes before and after now, and some more."""

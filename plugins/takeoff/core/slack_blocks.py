@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from takeoff.core.chat_reply import Reply
-from takeoff.core.notification_text import escape
 
 CONFIRM = "takeoff_confirm"
 """Action id of a button whose value is the command that it stands for."""
@@ -20,6 +19,11 @@ VALUE_LIMIT = 2000
 """Characters of a button's value (docs.slack.dev, "Button element")."""
 
 
+def escape(text: str) -> str:
+    """Take from a text what Slack would read as a link, a mention or a channel (docs.slack.dev, "Escaping text")."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def slack_message(reply: Reply, *, replaces: bool = False) -> dict[str, Any]:
     """Write an answer as the body of a slash command's response, or of a post to its ``response_url``.
 
@@ -27,26 +31,29 @@ def slack_message(reply: Reply, *, replaces: bool = False) -> dict[str, Any]:
         reply: the answer.
         replaces: whether the message whose button was pressed gives way to it.
     """
+    return {
+        "response_type": "in_channel" if reply.public else "ephemeral",
+        **slack_text(reply, leave=True),
+        "replace_original": replaces,
+    }
+
+
+def slack_text(reply: Reply, *, leave: bool = False) -> dict[str, Any]:
+    """Write an answer's text and blocks, as every message of Slack has them.
+
+    Args:
+        reply: the answer.
+        leave: whether its question can be put away; not where it stands for a whole channel.
+    """
     blocks: list[dict[str, Any]] = [_section(f"*{escape(reply.title)}*")]
     blocks += [_section(text) for text in _pieces(reply.lines)]
     if reply.link:
         blocks.append(_section(f"<{reply.link}|Look at it in Airflow>"))
     if reply.question and len(reply.question.command) <= VALUE_LIMIT:
-        blocks.append(
-            {
-                "type": "actions",
-                "elements": [
-                    _button(CONFIRM, reply.question.button, reply.question.command, "danger"),
-                    _button(CANCEL, "Leave it", "", ""),
-                ],
-            }
-        )
-    return {
-        "response_type": "in_channel" if reply.public else "ephemeral",
-        "text": escape(reply.title),
-        "blocks": blocks,
-        "replace_original": replaces,
-    }
+        buttons = [_button(CONFIRM, reply.question.button, reply.question.command, "danger")]
+        buttons += [_button(CANCEL, "Leave it", "", "")] if leave else []
+        blocks.append({"type": "actions", "elements": buttons})
+    return {"text": escape(reply.title), "blocks": blocks}
 
 
 def _pieces(lines: tuple[str, ...]) -> list[str]:
