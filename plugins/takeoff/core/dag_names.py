@@ -36,3 +36,8 @@ def why_variable(environment: str) -> str:
 def trouble_variable(environment: str) -> str:
     """Name the Variable that is there while an environment's package sources cannot be asked."""
     return f"takeoff.trouble.{environment}"
+
+
+def told_variable(environment: str) -> str:
+    """Name the Variable that holds, as JSON, what the environment's channel was told, and where it stands."""
+    return f"takeoff.told.{environment}"
