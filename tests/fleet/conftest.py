@@ -11,6 +11,7 @@ import pytest
 
 from takeoff.core.environment import Environment
 from takeoff.core.operation import Driver, Lease, Operation, OperationDraft, OperationKind
+from takeoff.fleet.fencing import Fence
 from takeoff.fleet.host_script import HostScript
 from tests.clients.conftest import archive, build, keys, web  # noqa: F401 - a host's apt needs a repository
 from tests.fleet.job_processes import end_jobs
@@ -67,6 +68,11 @@ def draft_of(environment: Environment, **changes: object) -> OperationDraft:
 
 def driver_of(task: str = "warmup", by: str = "maria", name: str = "worker:1:aa") -> Driver:
     return Driver(name=name, task=task, by=by)
+
+
+async def announce(script: HostScript, lease: Lease, *hosts: str) -> None:
+    """Tell hosts of a driver, without which they let nothing be changed."""
+    assert not (await Fence(script).announce(lease, hosts)).unfenced
 
 
 @pytest.fixture

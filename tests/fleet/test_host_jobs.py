@@ -17,6 +17,7 @@ from takeoff.fleet import host_jobs
 from takeoff.fleet.clock import SystemClock
 from takeoff.fleet.host_jobs import HostJobs, JobResult
 from takeoff.fleet.host_script import HostScript
+from tests.fleet.conftest import announce
 from tests.fleet.job_processes import job_groups
 from tests.fleet.shell_hosts import ShellHosts
 
@@ -24,7 +25,8 @@ MakeLease = Callable[..., Lease]
 
 
 @pytest.fixture
-def jobs(script: HostScript) -> HostJobs:
+async def jobs(script: HostScript, make_lease: MakeLease) -> HostJobs:
+    await announce(script, make_lease(), "web-01")
     return HostJobs(script, SystemClock())
 
 
@@ -91,12 +93,14 @@ async def test_a_failure_is_told_once_and_then_another_attempt_begins(
 async def test_a_failure_that_nobody_saw_is_told_before_anything_runs_again(
     jobs: HostJobs, hosts: ShellHosts, make_lease: MakeLease, tmp_path: Path
 ) -> None:
-    text = f"echo ran >>{tmp_path}/count; sleep 0.2; exit 7"
+    text = f"echo ran >>{tmp_path}/count; until test -e {tmp_path}/go; do sleep 0.05; done; exit 7"
     first = asyncio.create_task(run(jobs, make_lease(), text))
     await appears(tmp_path / "count")
     first.cancel()
     with suppress(asyncio.CancelledError):
         await first
+    (tmp_path / "go").touch()
+    await appears(attempt(hosts) / "rc")
 
     with pytest.raises(CommandFailed):
         await run(jobs, make_lease(epoch=2), text)
@@ -194,7 +198,7 @@ async def test_a_host_that_stays_silent_is_unreachable(
     with pytest.raises(HostUnreachable):
         await run(jobs, make_lease(), "true")
 
-    assert len(hosts.calls) == 2
+    assert hosts.calls.count(("web-01", "job-ensure")) == 2
 
 
 async def test_a_long_log_is_complete_to_the_last_byte(jobs: HostJobs, make_lease: MakeLease) -> None:

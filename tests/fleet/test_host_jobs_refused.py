@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from takeoff.core.errors import CommandFailed
+from takeoff.core.errors import CommandFailed, HostUnfenced
 from takeoff.core.operation import Lease
 from takeoff.fleet.clock import SystemClock
 from takeoff.fleet.host_jobs import HostJobs
 from takeoff.fleet.host_script import HOST_SCRIPT, HostScript
+from tests.fleet.conftest import AUTHORITY, announce
 from tests.fleet.shell_hosts import ShellHosts
 
 MakeLease = Callable[..., Lease]
@@ -32,10 +34,27 @@ async def test_a_step_that_is_no_name_is_refused(
 async def test_a_script_that_was_cut_on_its_way_does_not_run(
     script: HostScript, hosts: ShellHosts, make_lease: MakeLease, tmp_path: Path
 ) -> None:
-    words = ("job-ensure", "/var/lib/takeoff", "lab", "999", "1", "a", "lab-1", "web-01", "step", "0", "0")
+    await announce(script, make_lease(), "web-01")
+    words = ("job-ensure", "/var/lib/takeoff", "lab", "999", "1", AUTHORITY, "lab-1", "web-01", "step", "0", "0")
 
     done = await hosts.run("web-01", HOST_SCRIPT, words, stdin=f"touch {tmp_path}/ran\n".encode())
 
     assert done.exit_status == 65
     assert not (tmp_path / "ran").exists()
     assert not list(hosts.state("web-01").glob("jobs/*"))
+
+
+async def test_a_host_that_lost_its_state_takes_no_job_before_a_driver_is_announced_again(
+    script: HostScript, hosts: ShellHosts, make_lease: MakeLease, tmp_path: Path
+) -> None:
+    jobs = HostJobs(script, SystemClock())
+    await announce(script, make_lease(), "web-01")
+    shutil.rmtree(hosts.state("web-01"))
+
+    with pytest.raises(HostUnfenced, match="it knows no driver"):
+        await jobs.run(make_lease(), "web-01", "step", f"touch {tmp_path}/ran", timeout_s=30, describe="the command")
+    assert not (tmp_path / "ran").exists()
+
+    await announce(script, make_lease(epoch=2), "web-01")
+    await jobs.run(make_lease(epoch=2), "web-01", "step", f"touch {tmp_path}/ran", timeout_s=30, describe="it")
+    assert (tmp_path / "ran").exists()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from takeoff.core.balancer_settings import ServerName
-from takeoff.core.errors import CommandFailed, HostError, Superseded
+from takeoff.core.errors import CommandFailed, HostError, HostUnfenced, Superseded
 from takeoff.core.operation import Lease
 from takeoff.fleet.balancer_node import BalancerNode
 from takeoff.fleet.clock import SystemClock
@@ -23,6 +23,7 @@ from takeoff.fleet.host_facts import read_facts
 from takeoff.fleet.host_jobs import HostJobs
 from takeoff.fleet.host_script import HOST_SCRIPT, HostScript
 from takeoff.fleet.protocols import Completed
+from tests.fleet.conftest import announce
 from tests.fleet.shell_hosts import ShellHosts
 
 MakeLease = Callable[..., Lease]
@@ -182,6 +183,7 @@ async def test_whoever_holds_apt_s_lock_is_named(script: HostScript, hosts: Shel
 
 
 async def test_jobs_that_run_are_named(script: HostScript, make_lease: MakeLease, tmp_path: Path) -> None:
+    await announce(script, make_lease(), "web-01")
     jobs = HostJobs(script, SystemClock())
     text = f"until test -e {tmp_path}/go; do sleep 0.05; done"
     with pytest.raises(CommandFailed):
@@ -247,6 +249,7 @@ async def test_a_command_reaches_the_socket_by_whatever_the_node_has(
     script: HostScript, hosts: ShellHosts, balancer: list[str], make_lease: MakeLease, program: str
 ) -> None:
     only_this_program(hosts, program)
+    await announce(script, make_lease(), "web-01")
     node = BalancerNode(script, "web-01", SOCKET)
 
     assert await node.show("show servers state web") == "\n"
@@ -293,6 +296,7 @@ def only_this_program(hosts: ShellHosts, program: str) -> None:
 async def test_an_older_driver_sets_no_server_s_state(
     script: HostScript, balancer: list[str], make_lease: MakeLease
 ) -> None:
+    await announce(script, make_lease(), "web-01")
     node = BalancerNode(script, "web-01", SOCKET)
     await node.set_state(make_lease(epoch=3), ServerName("web", "web-01"), "maint")
 
@@ -300,6 +304,18 @@ async def test_an_older_driver_sets_no_server_s_state(
         await node.set_state(make_lease(epoch=2), ServerName("web", "web-01"), "ready")
 
     assert balancer == ["set server web/web-01 state maint\n"]
+
+
+async def test_a_node_that_lost_its_state_sets_nothing_before_a_driver_is_announced_again(
+    script: HostScript, hosts: ShellHosts, balancer: list[str], make_lease: MakeLease
+) -> None:
+    await announce(script, make_lease(), "web-01")
+    shutil.rmtree(hosts.state("web-01"))
+
+    with pytest.raises(HostUnfenced, match="it knows no driver"):
+        await BalancerNode(script, "web-01", SOCKET).set_state(make_lease(), ServerName("web", "web-01"), "ready")
+
+    assert balancer == []
 
 
 @pytest.mark.parametrize(

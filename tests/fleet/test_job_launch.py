@@ -38,6 +38,8 @@ def test_a_job_is_launched_in_a_scope_where_systemd_can_make_one(tmp_path: Path,
     ]
 
     shell = shutil.which("dash") or "sh"
+    fence = ["fence", str(tmp_path / "state"), "lab", "0", "1", "a", ""]
+    subprocess.run([shell, "-c", script, "takeoff", *fence], env=environment, capture_output=True, check=True)
     done = subprocess.run(
         [shell, "-c", script, "takeoff", *words], input=payload, env=environment, capture_output=True, check=True
     )

@@ -22,7 +22,7 @@ from takeoff.fleet.journal import HostJournal
 from takeoff.fleet.lease import JournalLeases
 from takeoff.fleet.protocols import JournalMoved
 from takeoff.fleet.ssh_credentials import SshCredentials
-from tests.fleet.conftest import AUTHORITY, draft_of, driver_of
+from tests.fleet.conftest import AUTHORITY, announce, draft_of, driver_of
 from tests.fleet.job_processes import end_jobs
 from tests.fleet.ssh_hosts import SshHosts
 
@@ -62,6 +62,7 @@ async def test_a_job_runs_once_to_its_end_and_its_log_is_whole_while_connections
 ) -> None:
     text = f"echo ran >>{tmp_path}/count; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.3; done"
     lines: list[str] = []
+    await announce(script, make_lease(), "web-01")
     breaker = asyncio.create_task(cutting(servers, "web-01", seed=seed))
 
     result = await HostJobs(script, SystemClock()).run(
@@ -79,6 +80,7 @@ async def test_a_job_goes_on_while_its_host_refuses_connections(
 ) -> None:
     text = f"echo begun; until test -e {tmp_path}/go; do sleep 0.05; done; echo ended"
     lines: list[str] = []
+    await announce(script, make_lease(), "web-01")
     jobs = HostJobs(script, SystemClock())
     running = asyncio.create_task(
         jobs.run(make_lease(), "web-01", "step", text, timeout_s=60, output=lines.append, describe="x")

@@ -18,6 +18,7 @@ from takeoff.fleet.clock import SystemClock
 from takeoff.fleet.host_script import HostScript
 from takeoff.fleet.host_service import HostService, StillOpen
 from takeoff.fleet.load_balancer import BalancerSilent, LoadBalancers
+from tests.fleet.conftest import announce
 from tests.fleet.haproxy_node import HaproxyNode, free_port
 from tests.fleet.shell_hosts import ShellHosts
 from tests.fleet.simulated_fleet import Told, environment_of
@@ -50,8 +51,10 @@ async def haproxy(tmp_path: Path) -> AsyncIterator[HaproxyNode]:
 
 
 @pytest.fixture
-def transport(tmp_path: Path) -> ShellHosts:
-    return ShellHosts(tmp_path / "hosts")
+async def transport(tmp_path: Path, environment: Environment, make_lease: MakeLease) -> ShellHosts:
+    hosts = ShellHosts(tmp_path / "hosts")
+    await announce(HostScript(hosts, environment), make_lease(), "lb-01", "lb-02")
+    return hosts
 
 
 def environment_with(haproxy: HaproxyNode, kind: str = "node", backends: tuple[str, ...] = ("web",)) -> Environment:

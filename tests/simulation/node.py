@@ -27,20 +27,31 @@ class Node:
     no_return: str = ""
     changed_by: Callable[[str, int, str], None] = lambda node, epoch, what: None
 
-    def check_fence(self, epoch: str, authorities: str, no_return: str = "") -> Completed | None:
-        """Refuse the superseded and strangers, remember the newest; as ``check_fence`` in ``fence.sh``."""
+    def check_fence(self, epoch: str, authorities: str) -> Completed | None:
+        """Refuse the superseded, strangers and whoever was not announced; as ``check_fence`` in ``fence.sh``."""
+        refusal = self._compare(epoch, authorities)
+        if refusal is None and not self.authority:
+            return self.said(f"given={epoch}", exit_status=83)
+        if refusal is None:
+            self.epoch, self.authority = int(epoch), authorities.split(",")[0]
+        return refusal
+
+    def _compare(self, epoch: str, authorities: str) -> Completed | None:
         known = authorities.split(",")
         if self.authority and self.authority not in known:
             return self.said(f"authority={self.authority} given={authorities} epoch={self.epoch}", exit_status=81)
         if int(epoch) < self.epoch:
             return self.said(f"epoch={self.epoch} given={epoch} authority={self.authority}", exit_status=80)
-        self.epoch, self.authority = int(epoch), known[0]
-        self.no_return = no_return or self.no_return
         return None
 
     def fence(self, arguments: Sequence[str]) -> Completed:
         """The verb ``fence``."""
-        return self.check_fence(*arguments) or self.said(f"epoch={self.epoch} authority={self.authority}")
+        epoch, authorities, no_return = arguments
+        if (refusal := self._compare(epoch, authorities)) is not None:
+            return refusal
+        self.epoch, self.authority = int(epoch), authorities.split(",")[0]
+        self.no_return = no_return or self.no_return
+        return self.said(f"epoch={self.epoch} authority={self.authority}")
 
     def said(self, head: str, data: bytes = b"", exit_status: int = 0) -> Completed:
         return Completed(self.name, exit_status, f"takeoff1 {head}\n".encode() + data, b"")

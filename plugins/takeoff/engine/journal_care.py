@@ -56,6 +56,7 @@ async def restore_journal(session: Session, *, by: str, reason: str) -> Record:
         ConfigError: no reason is given.
         AuthorityDoubtful: no host holds a sound journal.
         HostUnreachable: the blessed node gives no answer.
+        Superseded: the journal was changed meanwhile, as by another restore.
     """
     if not reason.strip():
         raise ConfigError("restoring the journal needs a reason")

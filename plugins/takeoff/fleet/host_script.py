@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from takeoff.core.environment import Environment
-from takeoff.core.errors import AuthorityDoubtful, CommandFailed, HostError, Superseded
+from takeoff.core.errors import AuthorityDoubtful, CommandFailed, HostError, HostUnfenced, Superseded
 from takeoff.core.operation import Lease
 from takeoff.fleet.protocols import Transport
 
@@ -24,7 +24,7 @@ ANSWER = b"takeoff1 "
 MOVED = 82
 """Exit status: the journal is not as long, or does not end, as the caller believes."""
 
-_SUPERSEDED, _OTHER_AUTHORITY = 80, 81
+_SUPERSEDED, _OTHER_AUTHORITY, _UNFENCED = 80, 81, 83
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class HostScript:
         Raises:
             Superseded: the host has seen a higher epoch.
             AuthorityDoubtful: the host belongs to another journal.
+            HostUnfenced: the host has seen no driver at all, as after the loss of its state folder.
             CommandFailed: anything else that is no answer, such as a full disk.
             HostUnreachable: no connection, or no answer in time.
         """
@@ -96,6 +97,12 @@ class HostScript:
                 f"{host} belongs to journal {known.get('authority')}, not to {known.get('given')}: nothing is changed "
                 f"there; if the journal was moved on purpose run `takeoff lease {self.environment.name} --move`, "
                 f"if it was lost `takeoff journal {self.environment.name} --restore`"
+            )
+        if done.exit_status == _UNFENCED:
+            raise HostUnfenced(
+                host,
+                f"it knows no driver, because it gave no answer when this one was announced or has lost "
+                f"{self.environment.state_dir} since, so {verb} was refused: try the task again, which announces it",
             )
         said = done.error_text or done.text
         if done.exit_status == 0:

@@ -7,13 +7,13 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from takeoff.core.errors import AuthorityDoubtful, HostError
+from takeoff.core.errors import AuthorityDoubtful, HostError, Superseded
 from takeoff.core.journal_entries import AuthorityMoved, BrokenLine, Entry
 from takeoff.core.record import Record
 from takeoff.fleet.host_script import MOVED, HostScript
 from takeoff.fleet.journal_copies import JournalCopies
 from takeoff.fleet.journal_text import JournalText
-from takeoff.fleet.protocols import Clock, JournalMoved
+from takeoff.fleet.protocols import Clock
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ async def restore(script: HostScript, clock: Clock, sources: Iterable[str], *, b
     Raises:
         AuthorityDoubtful: no source holds a sound journal.
         HostUnreachable: the blessed node gives no answer.
-        JournalMoved: somebody changed the journal meanwhile.
+        Superseded: somebody changed the journal meanwhile, as by another restore; nothing was changed.
     """
     authority = script.environment.deploy_node.name
     own = await examine(script, authority)
@@ -114,7 +114,10 @@ async def restore(script: HostScript, clock: Clock, sources: Iterable[str], *, b
         authority, "journal-replace", "journal", str(own.size), stdin=best.text.after(0), moved=True
     )
     if done.exit_status == MOVED:
-        raise JournalMoved
+        raise Superseded(
+            f"the journal of {script.environment.name} on {authority} was changed while this restore looked at it, so "
+            f"nothing was replaced: look at it with `takeoff journal {script.environment.name} --verify`"
+        )
     await JournalCopies(script).update(best.text)
     return best.text.record
 

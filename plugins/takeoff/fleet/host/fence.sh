@@ -17,7 +17,16 @@ check_driver() { # EPOCH AUTHORITIES
     case $2 in '' | ,* | *[!A-Za-z0-9,-]*) fail 64 "takeoff: '$2' is no list of authorities" ;; esac
 }
 
-check_fence() { # EPOCH AUTHORITIES [POINT_OF_NO_RETURN]: refuse the superseded, remember the newest; keeps the lock
+check_fence() { # EPOCH AUTHORITIES: refuse also who was not announced, as after the loss of this folder; keeps the lock
+    compare_driver "$1" "$2"
+    [ "$fence_authority" ] || {
+        echo "takeoff1 given=$1"
+        exit 83
+    }
+    remember_driver "$1" "$2" "$fence_no_return"
+}
+
+compare_driver() { # EPOCH AUTHORITIES: refuse the superseded and strangers; keeps the lock
     check_driver "$1" "$2"
     make_state
     lock "$state/fence.lock"
@@ -33,15 +42,18 @@ check_fence() { # EPOCH AUTHORITIES [POINT_OF_NO_RETURN]: refuse the superseded,
         echo "takeoff1 epoch=$fence_epoch given=$1 authority=$fence_authority"
         exit 80
     }
-    newest=${3:-$fence_no_return}
-    [ "$1,${2%%,*},$newest" = "$fence_epoch,$fence_authority,$fence_no_return" ] && return 0
-    fence_epoch=$1 fence_authority=${2%%,*} fence_no_return=$newest
-    printf 'epoch=%s\nauthority=%s\npoint_of_no_return=%s\n' "$1" "$fence_authority" "$newest" >"$state/fence.new" &&
+}
+
+remember_driver() { # EPOCH AUTHORITIES POINT_OF_NO_RETURN
+    [ "$1,${2%%,*},$3" = "$fence_epoch,$fence_authority,$fence_no_return" ] && return 0
+    fence_epoch=$1 fence_authority=${2%%,*} fence_no_return=$3
+    printf 'epoch=%s\nauthority=%s\npoint_of_no_return=%s\n' "$1" "$fence_authority" "$3" >"$state/fence.new" &&
         durable "$state/fence.new" && mv "$state/fence.new" "$state/fence" && durable "$state" ||
         fail 73 "takeoff: cannot write to $shown: is the disk full?"
 }
 
-fence() { # EPOCH AUTHORITIES POINT_OF_NO_RETURN
-    check_fence "$1" "$2" "$3"
+fence() { # EPOCH AUTHORITIES POINT_OF_NO_RETURN: a driver, whom the journal knows as the newest, announces itself
+    compare_driver "$1" "$2"
+    remember_driver "$1" "$2" "${3:-$fence_no_return}"
     echo "takeoff1 epoch=$fence_epoch authority=$fence_authority point_of_no_return=$fence_no_return"
 }

@@ -7,7 +7,7 @@
 #
 # An answer begins with a line `takeoff1 key=value ...`; what follows it is data. Exit status: 0 answered, 64 wrong
 # arguments, 65 payload cut short, 69 a tool or socket is missing, 73 state cannot be written, 75 a lock is held,
-# 80 superseded, 81 another authority, 82 the journal has moved.
+# 80 superseded, 81 another authority, 82 the journal has moved, 83 no driver was announced here.
 #
 # State, below STATE_DIR/ENVIRONMENT (all of it below TAKEOFF_HOST_ROOT, which only the process lab sets):
 #   fence                              highest epoch, authority's id, newest point of no return
