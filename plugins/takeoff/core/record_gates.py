@@ -86,7 +86,7 @@ def unadopted(environment: Environment) -> Finding:
         gate=gates.AUTHORITY,
         message=f"{environment.deploy_node.name} has no journal of {environment.name}",
         lifts=f"`takeoff adopt {environment.name}` at the first use; if there was one, `takeoff journal "
-        f"{environment.name} --restore` brings it back",
+        f"{environment.name} --restore` brings it back, to another node `takeoff lease {environment.name} --move`",
     )
 
 
@@ -95,7 +95,7 @@ def lease_finding(holder: OperationRecord, environment: str) -> Finding:
     details = holder.details
     failed = [task for task, state in holder.tasks.items() if state.state == "failed"]
     stopped = f", stopped at {failed[-1]}" if failed else ""
-    again = f"retry its run {details.run}" if details.run else f"`takeoff deploy {environment} {details.version}`"
+    again = f"retry its run {details.run}" if details.run else f"`{details.again}`"
     return Finding(
         gate=gates.LEASE,
         message=f"{details.id} ({details.kind.value} of {details.version}) holds the lease{stopped}",

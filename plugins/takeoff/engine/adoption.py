@@ -24,7 +24,7 @@ async def adopt(session: Session, *, by: str) -> Record:
         HostUnreachable: a host gives no answer.
     """
     environment = session.environment
-    record = await session.journal.read()
+    record = await session.journal.trusted()
     _refuse_second(record, environment.name)
     facts = await _facts_of_all(session)
     _refuse_strangers(facts, environment.name)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from takeoff.core.errors import ConfigError
-from takeoff.core.gates import refuse
 from takeoff.core.journal_entries import HoldLifted, HoldSet
 from takeoff.core.record import Record
-from takeoff.core.record_gates import unadopted
-from takeoff.engine.journal_entry import decide
+from takeoff.engine.journal_entry import decide, known_record
 from takeoff.engine.session import Session
 
 
@@ -25,19 +23,21 @@ async def pause(session: Session, *, by: str, reason: str, lasting: timedelta | 
     Raises:
         ConfigError: no reason is given.
         Refused: there is no journal yet.
+        AuthorityDoubtful: the journal cannot be trusted.
     """
     if not reason.strip():
         raise ConfigError("a pause needs a reason: whoever meets it must know what it waits for")
+    await known_record(session, f"pause {session.environment.name}")
     until = session.clock.now() + lasting if lasting is not None else None
-
-    def decision(record: Record) -> list[HoldSet]:
-        if not record.authority:
-            refuse([unadopted(session.environment)], f"pause {session.environment.name}")
-        return [HoldSet(reason=reason, until=until)]
-
-    return await decide(session, decision, by=by)
+    return await decide(session, lambda record: [HoldSet(reason=reason, until=until)], by=by)
 
 
 async def resume(session: Session, *, by: str, reason: str = "") -> Record:
-    """Lift the hold; without one nothing is written."""
+    """Lift the hold; without one nothing is written.
+
+    Raises:
+        Refused: there is no journal yet.
+        AuthorityDoubtful: the journal cannot be trusted.
+    """
+    await known_record(session, f"resume {session.environment.name}")
     return await decide(session, lambda record: [HoldLifted(reason=reason)] if record.hold else [], by=by)

@@ -10,6 +10,7 @@ from takeoff.core.errors import Superseded
 from takeoff.core.journal_entries import EntryBody, Noted
 from takeoff.core.operation import Driver, Lease, Operation
 from takeoff.core.record import OperationRecord, Record
+from takeoff.engine.journal_entry import known_record
 from takeoff.engine.session import Session
 from takeoff.fleet.fencing import Fence
 from takeoff.fleet.fleet import Fleet
@@ -38,7 +39,10 @@ class OperationPart:
 
         Raises:
             Superseded: the operation is closed, or never was.
+            AuthorityDoubtful: the journal cannot be trusted.
+            Refused: there is no journal at all.
         """
+        await known_record(session, f"go on with {operation_id}")
         return cls.of(session, await session.leases.drive(operation_id, driver))
 
     @classmethod

@@ -11,6 +11,7 @@ from takeoff.core.record import Record
 from takeoff.core.record_gates import post_deploy_findings
 from takeoff.core.task_ids import POST_DEPLOY, TaskKind, TaskSpec
 from takeoff.core.verdict import reachable_versions
+from takeoff.engine.journal_entry import known_record
 from takeoff.engine.opening import DeployRequest
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.requested import draft_of, tell_overridden
@@ -71,7 +72,7 @@ async def run_post_deploy(
         JobGoesOn: as :func:`takeoff.engine.tasks.run_task`.
     """
     check_skips(request.skips)
-    record = await session.journal.read()
+    record = await known_record(session, f"run post-deploy migrations of {session.environment.name}")
     version = request.version or record.deployed_version
     holder = record.open_operation
     if holder is not None and (holder.details.kind, holder.details.version) == (OperationKind.POST_DEPLOY, version):

@@ -8,6 +8,7 @@ from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.record import Record
 from takeoff.core.task_ids import POST_DEPLOY
 from takeoff.engine.drivers import new_driver
+from takeoff.engine.journal_entry import known_record
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.session import Session
 
@@ -21,11 +22,12 @@ async def release_lease(session: Session, *, by: str, reason: str) -> Record:
     Raises:
         ConfigError: no reason is given.
         Refused: no operation is open, or its post-deploy migration is running.
+        AuthorityDoubtful: the journal cannot be trusted.
     """
     if not reason.strip():
         raise ConfigError("releasing a lease needs a reason: the fleet may be left mixed")
     name = session.environment.name
-    holder = (await session.journal.read()).open_operation
+    holder = (await known_record(session, f"release the lease of {name}")).open_operation
     if holder is None:
         raise Refused("lease", f"no operation of {name} is open: there is nothing to release")
     migration = holder.tasks.get(POST_DEPLOY)

@@ -17,6 +17,7 @@ from takeoff.engine.alerts import alerts_before
 from takeoff.engine.carrying_out import Watcher, carry_out, unfinished
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.holds import pause
+from takeoff.engine.journal_entry import known_record
 from takeoff.engine.opening import opened_before, operation_of_run
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.quiet_hosts import take_out_unfenced, wait_until_quiet
@@ -41,11 +42,12 @@ async def verdict_for(session: Session, request: RollbackRequest) -> Judged:
     Raises:
         ConfigError: no reason is given, or something is forced that cannot be.
         Refused: the rollback is not possible; names each refusal.
+        AuthorityDoubtful: the journal cannot be trusted.
         VersionError, SourceUnavailable, HostUnreachable: as :func:`takeoff.engine.rollback_verdict.judge`.
     """
     request.check()
     check_force(request.force)
-    own = own_operation(await _read(session), request)
+    own = own_operation(await known_record(session, f"roll {session.environment.name} back"), request)
     judged = await judge(session, request.version, force=request.force, own=own)
     judged.refuse()
     return judged

@@ -83,9 +83,25 @@ class HostJournal:
         """The record as this process read or wrote it last; nobody is asked."""
         return self._text.record
 
+    @property
+    def known_entries(self) -> tuple[Entry, ...]:
+        """The entries that :attr:`known` is the fold of, oldest first; nobody is asked."""
+        return tuple(self._text.entries)
+
     async def read(self) -> Record:
         """Fold the whole journal; see :meth:`takeoff.fleet.protocols.Journal.read`."""
         async with self._lock:
+            await self._catch_up()
+            return self._text.record
+
+    async def trusted(self) -> Record:
+        """Read the journal, and ask its copies, if this process has not yet, whether it is the newest there is.
+
+        Raises:
+            AuthorityDoubtful: it is not; or as :meth:`read`.
+        """
+        async with self._lock:
+            await self._check_trust()
             await self._catch_up()
             return self._text.record
 
