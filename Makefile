@@ -11,6 +11,8 @@ export TAKEOFF_LAB
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+BENCH_VENV := .venv-bench
+BENCH_INSTALLED := $(BENCH_VENV)/installed
 PYTEST = $(BIN)/python -m pytest
 
 help:  ## this list
@@ -46,12 +48,18 @@ lint: $(INSTALLED)  ## ruff (style and format) and mypy
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 
-bench: $(INSTALLED)  ## the benchmarks, as ratios to what one would use instead
+bench: $(INSTALLED) $(BENCH_INSTALLED)  ## the benchmarks, as ratios to what one would use instead
 	@$(BIN)/python -m bench
+
+# What the benchmarks compare with has an environment of its own, so that nothing of it gets into the product.
+$(BENCH_INSTALLED): requirements-bench.txt $(INSTALLED)
+	@$(BIN)/python -m venv --clear $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
 
 requirements:  ## resolve requirements*.in into requirements*.txt again (needs uv)
 	@command -v uv >/dev/null || { echo "make requirements needs uv: install it with 'pip install uv'." >&2; exit 1; }
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-bench; do \
 	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	        $$name.in -o $$name.txt || exit 1; \
 	done

@@ -1,4 +1,4 @@
-"""Runs every benchmark of this folder; ends with 1 if one of their promises is broken."""
+"""Runs benchmarks of this folder, all or those named; ends with 1 if one of their promises is broken."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import sys
 
 import bench
 
+_PARTS = {"__main__", "cost", "many_hosts", "measured_lab", "peers", "promise", "rolling"}
 
-def main() -> int:
+
+def main(names: list[str]) -> int:
     """Run them one after the other: two at once would disturb each other."""
+    known = [found.name for found in pkgutil.iter_modules(bench.__path__) if found.name not in _PARTS]
+    if unknown := [name for name in names if name not in known]:
+        print(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
     failed = []
-    for found in pkgutil.iter_modules(bench.__path__):
-        if found.name == "__main__":
-            continue
-        module = importlib.import_module(f"bench.{found.name}")
-        if not hasattr(module, "main"):
-            continue
-        print(f"== {found.name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+    for name in names or known:
+        module = importlib.import_module(f"bench.{name}")
+        print(f"== {name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
         if module.main():
-            failed.append(found.name)
+            failed.append(name)
     print(f"broken promises: {', '.join(failed) or 'none'}")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

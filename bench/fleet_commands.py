@@ -1,29 +1,44 @@
-"""A trivial command on many hosts: the engine's own path beside a bare asyncssh loop and, if installed, Ansible."""
+"""A trivial command on 60 real hosts: the engine beside a bare asyncssh loop, Ansible, pyinfra and parallel-ssh.
+
+Every host has a root file system and an sshd of its own on this machine, so wall time is mostly the hosts' own work;
+CPU is that of the client alone. All log in as the same user, who does not become root, and run the same command line.
+``cold`` makes new connections (for Ansible: none persist), ``warm`` uses those that are there. Ansible is a new process
+for each command, as its users start it, and what its persistent ssh processes use is not counted; the others are
+measured without start and imports, whose time for the engine stands in a line of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
-import shutil
-import statistics
+import functools
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import asyncssh
 
+from bench.cost import Cost, interleaved, measure, used_cpu
+from bench.measured_lab import ROOT, measured_lab, unmeasurable
+from bench.peers.ansible import Ansible
+from bench.peers.installed import Login, missing
+from bench.peers.worker import worker
+from bench.promise import Promise, judge
+from lab.environment_file import environment_path
 from takeoff.core.environment import Environment
 from takeoff.engine.session import Session, open_session
 from takeoff.engine.shell_credentials import ShellCredentials
-from takeoff.environment_files import load_environment
+from takeoff.environment_files import LoadedEnvironment, load_environment
 
-ROUNDS = 7
-ALLOWED = 1.15
-"""The engine's path may take so many times the bare loop's wall time."""
+HOSTS, ROUNDS = 60, 7
+SCRIPT = "true"
+COMMAND = f"sh -c {SCRIPT}"
+"""What the engine's transport makes of the script, but for a name in ``$0``."""
+
+WORKERS = {"pyinfra": "pyinfra_api.py", "parallel-ssh": "parallel_ssh.py"}
 
 
 class Silent:
@@ -37,78 +52,87 @@ class Silent:
 
 
 def main() -> int:
-    """Start a lab, measure, print a table of ratios; 1 if the promise is broken."""
-    count = os.environ.get("TAKEOFF_BENCH_HOSTS", "60")
-    with tempfile.TemporaryDirectory(prefix="takeoff-bench-") as name:
-        state = Path(name) / "lab"
-        try:
-            _lab("up", "--hosts", count, state=state)
-            (file,) = (state / "environments").glob("*.yml")
-            return asyncio.run(_measure(file))
-        finally:
-            _lab("down", state=state)
+    """Start a lab, measure, print the tables; 1 if a promise is broken."""
+    if reason := unmeasurable() or missing():
+        print(reason)
+        return 0
+    with measured_lab("real", HOSTS) as lab:
+        return judge(asyncio.run(_measure(as_login_user(load_environment(str(environment_path(lab)))))))
 
 
-def _lab(*arguments: str, state: Path) -> None:
-    command = [sys.executable, "-m", "lab", arguments[0], "--state", str(state), *arguments[1:]]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": "plugins:."})
+def as_login_user(loaded: LoadedEnvironment) -> LoadedEnvironment:
+    """Do without sudo, which would cost every tool the same on the hosts."""
+    ssh = loaded.environment.ssh.model_copy(update={"become": "none"})
+    return loaded._replace(environment=loaded.environment.model_copy(update={"ssh": ssh}))
 
 
-async def _measure(file: Path) -> int:
-    loaded = load_environment(str(file))
-    costs: dict[str, tuple[float, float]] = {}
+async def _measure(loaded: LoadedEnvironment) -> Iterator[Promise]:
+    environment = loaded.environment
+    names = tuple(environment.fleet)
     async with open_session(loaded, ShellCredentials(), Silent()) as session:
-        environment = session.environment
-        bare = await _bare_connections(environment)
-        try:
-            await _through_engine(session)
-            for name, work in (
-                ("engine, warm", lambda: _through_engine(session)),
-                ("asyncssh, warm", lambda: _loop(bare)),
-            ):
-                costs[name] = await _median(work)
-        finally:
-            for connection in bare:
-                connection.close()
-        costs["engine, cold"] = await _median(lambda: _cold_engine(file))
-        costs["asyncssh, cold"] = await _median(lambda: _cold_loop(environment))
-        hosts = len(environment.fleet)
-    print(f"{'':16}  {'wall ms':>8}  {'our CPU ms':>10}   (`true` on {hosts} hosts, median of {ROUNDS})")
-    for name, (wall, cpu) in costs.items():
-        print(f"{name:16}  {wall * 1000:8.1f}  {cpu * 1000:10.1f}")
-    ratios = {how: costs[f"engine, {how}"][0] / costs[f"asyncssh, {how}"][0] for how in ("warm", "cold")}
-    for how, ratio in ratios.items():
-        print(f"engine / asyncssh, {how}: {ratio:.2f} (at most {ALLOWED})")
-    if shutil.which("ansible") is None:
-        print("ansible is not installed: not compared")
-    return 0 if all(ratio <= ALLOWED for ratio in ratios.values()) else 1
+        bare = await connect(environment)
+        await through_engine(session)
+        works: dict[str, Callable[[], Awaitable[Cost]]] = {
+            "engine, warm": lambda: measure(lambda: through_engine(session)),
+            "asyncssh, warm": lambda: measure(lambda: loop(bare, COMMAND)),
+            "asyncssh, warm, login shell only": lambda: measure(lambda: loop(bare, SCRIPT)),
+            "engine, cold": lambda: measure(lambda: _cold_engine(loaded)),
+            "asyncssh, cold": lambda: measure(lambda: _cold_loop(environment)),
+        }
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="takeoff-bench-")))
+            login = Login.of(environment, names)
+            ansible = Ansible(login, folder)
+            stack.callback(ansible.disconnect)
+            for name, script in WORKERS.items():
+                one = stack.enter_context(worker(script, login.write(folder / "login.json"), COMMAND, len(names)))
+                for phase in ("cold", "warm"):
+                    works[f"{name}, {phase}"] = functools.partial(one.run, phase)
+            works["ansible, cold"] = lambda: _ansible(ansible, cold=True)
+            works["ansible, warm"] = lambda: _ansible(ansible, cold=False)
+            costs = await interleaved(works, ROUNDS)
+        await _disconnect(bare)
+    _print(costs, len(names))
+    return _promises(costs)
 
 
-async def _median(work: Callable[[], Awaitable[None]]) -> tuple[float, float]:
-    walls, cpus = [], []
-    for _ in range(ROUNDS):
-        wall, cpu = time.perf_counter(), _cpu()
-        await work()
-        walls.append(time.perf_counter() - wall)
-        cpus.append(_cpu() - cpu)
-    return statistics.median(walls), statistics.median(cpus)
+def _print(costs: dict[str, Cost], hosts: int) -> None:
+    title = f"{COMMAND!r} on {hosts} hosts, median of {ROUNDS}"
+    print(f"{title:<40}  {'wall ms':>8}  {'client CPU ms':>13}  {'/ engine':>8}")
+    for name, cost in costs.items():
+        engine = costs[f"engine, {name.split(', ')[1]}"]
+        times = cost.wall_s / engine.wall_s
+        print(f"{name:<40}  {cost.wall_s * 1000:8.1f}  {cost.cpu_s * 1000:13.1f}  {times:8.2f}")
+    start = _engine_start()
+    print(f"{'start of a Python process and imports':<40}  {start.wall_s * 1000:8.1f}  {start.cpu_s * 1000:13.1f}")
 
 
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+def _promises(costs: dict[str, Cost]) -> Iterator[Promise]:
+    for phase, least in (("warm", 30), ("cold", 10)):
+        engine, ansible = costs[f"engine, {phase}"], costs[f"ansible, {phase}"]
+        yield Promise(
+            f"engine / bare asyncssh loop, {phase}", engine.wall_s / costs[f"asyncssh, {phase}"].wall_s, 1.15, "x"
+        )
+        yield Promise(f"Ansible / engine, {phase}", ansible.wall_s / engine.wall_s, least, "x", at_least=True)
+        yield Promise(f"Ansible / engine, {phase}, client CPU", ansible.cpu_s / engine.cpu_s, 20, "x", at_least=True)
+        for other in WORKERS:
+            times = engine.wall_s / costs[f"{other}, {phase}"].wall_s
+            yield Promise(f"engine / {other}, {phase}", times, 1.0, "x")
 
 
-async def _through_engine(session: Session) -> None:
-    await asyncio.gather(*(session.transport.run(host, "true") for host in session.environment.fleet))
+async def through_engine(session: Session) -> None:
+    """Run the script on every host of the environment, as every part of the engine does."""
+    await asyncio.gather(*(session.transport.run(host, SCRIPT) for host in session.environment.fleet))
 
 
-async def _cold_engine(file: Path) -> None:
-    async with open_session(load_environment(str(file)), ShellCredentials(), Silent()) as session:
-        await _through_engine(session)
+async def _cold_engine(loaded: LoadedEnvironment) -> None:
+    read = load_environment(str(loaded.path))._replace(environment=loaded.environment)
+    async with open_session(read, ShellCredentials(), Silent()) as session:
+        await through_engine(session)
 
 
-async def _bare_connections(environment: Environment) -> list[asyncssh.SSHClientConnection]:
+async def connect(environment: Environment) -> list[asyncssh.SSHClientConnection]:
+    """Connect to every host with nothing but asyncssh."""
     ssh = environment.ssh
     hosts = [environment.hosts()[name] for name in environment.fleet]
     return await asyncio.gather(
@@ -127,15 +151,35 @@ async def _bare_connections(environment: Environment) -> list[asyncssh.SSHClient
     )
 
 
-async def _loop(connections: list[asyncssh.SSHClientConnection]) -> None:
-    await asyncio.gather(*(connection.run("sh -c true", check=True) for connection in connections))
+async def loop(connections: list[asyncssh.SSHClientConnection], command: str) -> None:
+    """Run a command over every connection."""
+    await asyncio.gather(*(connection.run(command, check=True) for connection in connections))
 
 
 async def _cold_loop(environment: Environment) -> None:
-    connections = await _bare_connections(environment)
-    await _loop(connections)
+    connections = await connect(environment)
+    await loop(connections, COMMAND)
+    await _disconnect(connections)
+
+
+async def _disconnect(connections: list[asyncssh.SSHClientConnection]) -> None:
     for connection in connections:
         connection.close()
+    await asyncio.gather(*(connection.wait_closed() for connection in connections))
+
+
+async def _ansible(ansible: Ansible, *, cold: bool) -> Cost:
+    if cold:
+        await asyncio.to_thread(ansible.disconnect)
+    return await measure(lambda: asyncio.to_thread(ansible.command, COMMAND))
+
+
+def _engine_start() -> Cost:
+    """What a process that only imports the engine costs; Airflow's tasks and the command line pay it once."""
+    wall, cpu = time.perf_counter(), used_cpu()
+    environment = {"PYTHONPATH": str(ROOT / "plugins")}
+    subprocess.run([sys.executable, "-c", "import takeoff.engine.session"], check=True, env=environment)
+    return Cost(time.perf_counter() - wall, used_cpu() - cpu)
 
 
 if __name__ == "__main__":
