@@ -72,6 +72,26 @@ def test_migrations_pending_for_longer_than_allowed_block(environment: Environme
     assert "7d" in found[0].message
 
 
+@pytest.mark.parametrize(
+    ("migrated", "version", "post_deploy", "blocks"),
+    [
+        ("17.10.0-ee.0", "17.11.0-ee.0", "manual", True),
+        ("17.9.0-ee.0", "17.10.0-ee.0", "manual", False),
+        ("17.10.0-ee.0", "17.10.4-ee.0", "manual", False),
+        ("17.10.0-ee.0", "17.11.0-ee.0", "next_deploy", False),
+    ],
+    ids=["a stop is left", "a stop is reached", "a patch of the stop", "they are the deploy's first step"],
+)
+def test_pending_migrations_are_not_carried_over_a_required_stop(
+    environment: Environment, migrated: str, version: str, post_deploy: str, blocks: bool
+) -> None:
+    there = environment.model_copy(update={"post_deploy": post_deploy})
+    record = fold(MigrationsPending(version=migrated, names=("1 a",)), record=adopted(migrated))
+    (found,) = record_findings(record, there, version, LATER)
+    assert (found.gate, found.weight is Weight.BLOCKS) == (gates.POST_DEPLOY_PENDING, blocks)
+    assert ("leaves 17.10, a required stop" in found.message) is (version == "17.11.0-ee.0")
+
+
 def test_a_host_left_behind_blocks_a_deploy_that_begins_with_post_deploy_migrations(environment: Environment) -> None:
     first = environment.model_copy(update={"post_deploy": "next_deploy"})
     record = fold(

@@ -94,3 +94,21 @@ def test_another_package_has_no_stops_and_ends_its_major_where_the_sources_do() 
 def test_a_stop_that_is_no_version_is_named() -> None:
     with pytest.raises(ConfigError, match=r"required_stops: 'seventeen' is no version such as 17\.8"):
         refusal("17.3.0-ee.0", "17.4.0-ee.0", required_stops=["seventeen"])
+
+
+@pytest.mark.parametrize(
+    ("migrated", "candidate", "package", "left"),
+    [
+        ("17.3.0-ee.0", "17.4.0-ee.0", "gitlab-ee", "17.3"),
+        ("17.4.0-ee.0", "17.6.0-ee.0", "gitlab-ee", "17.5"),
+        ("17.4.0-ee.0", "17.5.0-ee.0", "gitlab-ee", ""),
+        ("17.1.0-ee.0", "17.2.0-ee.0", "gitlab-ee", ""),
+        ("17.3.0-1", "17.4.0-1", "sentry", ""),
+    ],
+    ids=["a stop", "one passed by", "one reached", "one that only some must make", "another package"],
+)
+def test_the_stop_that_pending_migrations_must_not_be_carried_over_is_named(
+    migrated: str, candidate: str, package: str, left: str
+) -> None:
+    rule = UpgradeRule(UpgradePath(), package)
+    assert rule.stop_left(PackageVersion.parse(migrated), PackageVersion.parse(candidate)) == left

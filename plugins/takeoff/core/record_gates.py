@@ -12,6 +12,7 @@ from takeoff.core.freeze import Freeze
 from takeoff.core.gates import Finding, Weight
 from takeoff.core.record import OperationRecord, Record
 from takeoff.core.strict_model import format_duration
+from takeoff.core.upgrade_path import UpgradeRule
 from takeoff.core.versions import PackageVersion
 
 NAMED = 3
@@ -74,7 +75,7 @@ def _findings(record: Record, environment: Environment, version: str, now: datet
         lifts = f"deploy a newer version, or pass it: --skip {gates.REJECTED}=REASON"
         yield Finding(gate=gates.REJECTED, message=f"{version} was rejected: {why}", lifts=lifts)
     if record.pending is not None:
-        yield from _pending_findings(record, environment, now)
+        yield from _pending_findings(record, environment, version, now)
     if record.left_behind:
         blocks = environment.post_deploy == "next_deploy" and record.pending is not None
         yield left_behind_finding(record, name, Weight.BLOCKS if blocks else Weight.TOLD)
@@ -141,20 +142,33 @@ def freeze_findings(freezes: list[Freeze], gate: str) -> Iterator[Finding]:
         )
 
 
-def _pending_findings(record: Record, environment: Environment, now: datetime) -> Iterator[Finding]:
+def _pending_findings(record: Record, environment: Environment, version: str, now: datetime) -> Iterator[Finding]:
     if (pending := record.pending) is None:
         return
     limit, age = environment.gates.post_deploy_pending, now - pending.since
-    late = limit is not None and age > limit and environment.post_deploy == "manual"
-    allowed = f", longer than gates.post_deploy_pending ({format_duration(limit)}) allows" if late and limit else ""
+    why = []
+    if limit is not None and age > limit:
+        why.append(f"longer than gates.post_deploy_pending ({format_duration(limit)}) allows")
+    if stop := _stop_left(environment, pending.version, version):
+        why.append(f"and {version} leaves {stop}, a required stop of the upgrade path, before which they must run")
     first = environment.post_deploy == "next_deploy"
     yield Finding(
         gate=gates.POST_DEPLOY_PENDING,
-        weight=Weight.BLOCKS if late else Weight.TOLD,
-        message=f"post-deploy migrations of {pending.version} have not run{allowed}: {some(pending.names)}",
+        weight=Weight.BLOCKS if why and not first else Weight.TOLD,
+        message=", ".join((f"post-deploy migrations of {pending.version} have not run", *why))
+        + f": {some(pending.names)}",
         since=pending.since,
         lifts="they are this deploy's first step" if first else f"`takeoff post-deploy {environment.name}`",
     )
+
+
+def _stop_left(environment: Environment, migrated: str, version: str) -> str:
+    package = environment.package
+    try:
+        before, wanted = PackageVersion.parse(migrated), PackageVersion.parse(version)
+    except VersionError:
+        return ""
+    return UpgradeRule(package.upgrade_path, package.name).stop_left(before, wanted)
 
 
 def _is_older(version: str, deployed: str) -> bool:

@@ -20,6 +20,9 @@ GITLAB_STOPS: tuple[str, ...] = (
 GITLAB_REGULAR_STOPS = (2, 5, 8, 11)
 """Minors that are required stops in every major from 17.5 on (docs.gitlab.com/update/upgrade_paths)."""
 
+_CONDITIONAL: frozenset[Series] = frozenset({(17, 1)})
+"""Of GitLab's stops, those that only some instances must make."""
+
 _REGULAR_FROM: Series = (17, 5)
 _LAST_MINORS = {8: 17, 9: 5, 10: 8, 11: 11, 12: 10, 13: 12, 14: 10}
 _LAST_MINOR = 11
@@ -73,12 +76,27 @@ class UpgradeRule:
             )
         return None
 
+    def stop_left(self, migrated: PackageVersion, candidate: PackageVersion) -> str:
+        """Name the required stop that a candidate leaves while migrations of ``migrated`` are pending; empty if none.
+
+        GitLab removes at a stop what earlier versions needed to migrate: what is pending there must run before the
+        version after it (gitlab-org/gitlab#356636 lost data otherwise).
+        """
+        start, end = migrated.series, candidate.series
+        if start is None or end is None:
+            return ""
+        conditional = _CONDITIONAL if not self._own_list else frozenset()
+        left = [stop for stop in self._stops_until(end) if start <= stop < end and stop not in conditional]
+        return format_series(min(left)) if left else ""
+
     def _stop_between(self, start: Series, end: Series) -> Series | None:
-        stops = set(self._stops)
-        if self._gitlab and not self._own_list:
-            regular = ((major, minor) for major in range(17, end[0] + 1) for minor in GITLAB_REGULAR_STOPS)
-            stops |= {stop for stop in regular if stop >= _REGULAR_FROM}
-        return min((stop for stop in stops if start < stop < end), default=None)
+        return min((stop for stop in self._stops_until(end) if start < stop < end), default=None)
+
+    def _stops_until(self, end: Series) -> set[Series]:
+        if not self._gitlab or self._own_list:
+            return self._stops
+        regular = ((major, minor) for major in range(17, end[0] + 1) for minor in GITLAB_REGULAR_STOPS)
+        return self._stops | {stop for stop in regular if stop >= _REGULAR_FROM}
 
     def _following(self, start: Series) -> Series:
         major, minor = start
