@@ -32,6 +32,10 @@ CHANNELS_PER_HOST = 8
 MISSED_KEEPALIVES = 3
 """Signs of life that may stay out in a row before a connection counts as lost."""
 
+CIPHERS = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"
+"""Preferred before asyncssh's own first, chacha20-poly1305, which costs three cipher contexts for each packet: a fifth
+of the CPU of a rollout."""
+
 INLINE_LIMIT = 500
 """Bytes of a script that travels in the command line, if there is no input: it costs the host one process less."""
 
@@ -157,6 +161,7 @@ class SshTransport:
             port,
             tunnel=tunnel or (),
             config=None,
+            encryption_algs=CIPHERS,
             known_hosts=self._known_hosts,
             connect_timeout=self._settings.connect_timeout.total_seconds(),
             login_timeout=self._settings.connect_timeout.total_seconds(),

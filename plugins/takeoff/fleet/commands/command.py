@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class HostCommand:
     timeout_s: float
 
 
+@functools.cache
+@functools.cache
 def script_text(*names: str) -> str:
     """Join scripts of this folder, after what all of them begin with."""
     folder = resources.files("takeoff.fleet.commands")
