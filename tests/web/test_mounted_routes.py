@@ -36,7 +36,8 @@ FOUND = [(prefix, app, method, path) for prefix, app in mounted() for method, pa
 
 def test_there_are_routes_to_ask() -> None:
     asked = {f"{prefix}{path}" for prefix, _, _, path in FOUND}
-    assert {"/takeoff-hooks/gitlab", "/takeoff-hooks/slack", "/takeoff-hooks/slack/actions"} <= asked
+    hooks = {f"/takeoff-hooks/{name}" for name in ("gitlab", "slack", "slack/actions", "mattermost")}
+    assert hooks | {"/takeoff/", "/takeoff/page/x", "/takeoff/metrics"} <= asked
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,10 @@ from datetime import datetime, timedelta
 
 from takeoff.core.chat_grammar import USAGES
 from takeoff.core.chat_reply import Reply
-from takeoff.core.environment_status import EnvironmentStatus, OperationStatus
+from takeoff.core.environment_status import OLD, EnvironmentStatus, OperationStatus
 from takeoff.core.gates import Weight
 from takeoff.core.strict_model import format_duration
 from takeoff.core.why import Why
-
-OLD = timedelta(minutes=90)
-"""From this age on a mirrored status is called old: the schedule alone writes it once an hour by default."""
 
 SHOWN = 300
 """Characters of a task's text that an answer shows."""

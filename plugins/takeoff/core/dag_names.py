@@ -33,6 +33,11 @@ def why_variable(environment: str) -> str:
     return f"takeoff.why.{environment}"
 
 
+def hosts_variable(environment: str) -> str:
+    """Name the Variable that holds, as JSON, how far each host is; written while a task works on hosts."""
+    return f"takeoff.hosts.{environment}"
+
+
 def trouble_variable(environment: str) -> str:
     """Name the Variable that is there while an environment's package sources cannot be asked."""
     return f"takeoff.trouble.{environment}"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from takeoff.core.environment import Environment
 from takeoff.core.operation import OperationKind, Outcome, Stored
 from takeoff.core.record import Hold, NoReturn, OperationRecord, Pending, Record, TaskState
 from takeoff.core.task_ids import APPROVE, LEASE, NEW_PACKAGE, POST_DEPLOY, PREFLIGHT, deploy_tasks, rollback_tasks
+
+OLD = timedelta(minutes=90)
+"""From this age on a mirrored status is called old: the schedule alone writes it once an hour by default."""
 
 
 class HostStatus(Stored):

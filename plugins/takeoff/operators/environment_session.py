@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from takeoff.environment_files import load_environment
 from takeoff.operators.airflow_run import AirflowRun
 from takeoff.operators.credentials import AirflowCredentials
+from takeoff.operators.host_steps import HostSteps
 from takeoff.operators.journal_news import news_told
 from takeoff.operators.log_progress import LogProgress
 from takeoff.operators.mirrored_state import mirrored
@@ -52,9 +53,10 @@ async def work_in_session(environment: str, log: Logger, work: Callable[[Session
     # asyncssh tells each step of each connection at level INFO: nobody would find the task's own lines among them.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     loaded = load_environment(environment)
+    steps = HostSteps(LogProgress(log))
     async with (
-        open_session(loaded, AirflowCredentials(), LogProgress(log)) as session,
-        mirrored(session),
+        open_session(loaded, AirflowCredentials(), steps) as session,
+        mirrored(session, steps),
         news_told(session),
     ):
         return await work(session)

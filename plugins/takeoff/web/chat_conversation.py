@@ -6,9 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from takeoff.clients.airflow_api import AirflowApi, Run
 from takeoff.core.chat_command import ChatCommand, Verb
@@ -24,6 +21,7 @@ from takeoff.core.errors import SourceUnavailable, TakeoffError
 from takeoff.core.why import Why
 from takeoff.web.chat_actions import CONTROLS, ChatActions
 from takeoff.web.chat_request import ChatRequest
+from takeoff.web.mirrored_environments import written_model
 
 FOLLOWED_S = 300.0
 """Longest wait for the run of an action; after it the link must do."""
@@ -38,8 +36,6 @@ CONTROL_TASK = "control"
 
 Tell = Callable[[Reply], None]
 """Hands an answer to the person; it must not raise."""
-
-Model = TypeVar("Model", bound=BaseModel)
 
 log = logging.getLogger(__name__)
 
@@ -233,7 +229,7 @@ class Conversation:
             seen = [one for one in known if missing_right(known[one].chat, request.asker, command) is None]
             return overview_reply([(one, self._status(api, one)) for one in seen], now)
         if command.verb is Verb.WHY:
-            why = _read(api, why_variable(name), Why)
+            why = written_model(why_variable(name), api.variable(why_variable(name)), Why)
             return why_reply(why, now) if why else unknown_reply(name)
         status = self._status(api, name)
         if status is None:
@@ -241,17 +237,8 @@ class Conversation:
         return status_reply(status, now) if command.verb is Verb.STATUS else lease_reply(status, now)
 
     def _status(self, api: AirflowApi, environment: str) -> EnvironmentStatus | None:
-        return _read(api, state_variable(environment), EnvironmentStatus)
-
-
-def _read(api: AirflowApi, variable: str, model: type[Model]) -> Model | None:
-    """Read a mirrored model; ``None`` if nobody wrote it, or an older Takeoff wrote what is not understood any more."""
-    text = api.variable(variable)
-    try:
-        return model.model_validate_json(text) if text else None
-    except ValidationError:
-        log.warning("Variable %s holds no %s: the next run writes it anew", variable, model.__name__)
-        return None
+        variable = state_variable(environment)
+        return written_model(variable, api.variable(variable), EnvironmentStatus)
 
 
 def _sentence(text: str) -> str:
