@@ -23,6 +23,7 @@ class OperationKind(StrEnum):
     ROLLBACK = "rollback"
     POST_DEPLOY = "post_deploy"
     CONVERGE = "converge"
+    WARMUP = "warmup"
 
 
 class Outcome(StrEnum):
