@@ -22,7 +22,7 @@ PARAMS = {
         None,
         type=["null", "string"],
         pattern=VERSION_PATTERN,
-        description="For preflight; for rollback_check the target, empty: which versions can be reached.",
+        description="For preflight and warmup; for rollback_check the target, empty: which versions can be reached.",
     ),
     "requested_by": Param(None, type=["null", "string"], description="Who asked, where a service asks for them."),
 }

@@ -47,12 +47,14 @@ class ChatServer:
         }
         return self.signed("slack", urlencode(fields | changed), at)
 
-    def press(self, value: str, user: str = ADMIN, action: str = "takeoff_confirm") -> requests.Response:
-        """Press a button as Slack tells of it."""
+    def press(
+        self, value: str, user: str = ADMIN, action: str = "takeoff_confirm", *, ephemeral: bool = True
+    ) -> requests.Response:
+        """Press a button as Slack tells of it: of a message that only this user sees, or of the channel's."""
         payload = {
             "type": "block_actions",
             "user": {"id": user, "username": "jane"},
-            "container": {"type": "message", "is_ephemeral": True},
+            "container": {"type": "message", "is_ephemeral": ephemeral},
             "response_url": f"{self.url}/actions/1",
             "actions": [{"action_id": action, "type": "button", "value": value}],
             "trigger_id": f"{time.time_ns()}",

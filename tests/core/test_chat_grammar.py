@@ -157,5 +157,5 @@ def test_options_are_called_as_in_the_command() -> None:
         if (command := commands.get(usage.verb.value)) is None:
             continue
         known = {name for parameter in command.params for name in parameter.opts}
-        only_chat = {"--check", "--warmup", "--force"} if usage.verb is Verb.DEPLOY else set()
+        only_chat = {"--check", "--force"} if usage.verb is Verb.DEPLOY else set()
         assert {option.opts[0] for option in usage.options} <= known | only_chat, usage.verb

@@ -22,8 +22,8 @@ E: Sub-process /usr/bin/dpkg returned an error code (1)
 """
 
 THEN = (
-    "→ Repair web-02, then `retry gstg`: only what is not done is done. `rollback check gstg` says whether going back is "
-    "possible."
+    "→ Repair web-02, then `retry gstg`: only what is not done is done. `rollback check gstg` says whether going back "
+    "is possible."
 )
 
 

@@ -7,6 +7,7 @@ A task's identity reaches the Execution API only, so these calls carry a login o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -35,7 +36,17 @@ class Run(NamedTuple):
 
 
 class WaitingApproval(NamedTuple):
-    """A task that waits for a person's answer."""
+    """A task that waits for a person's answer.
+
+    Attributes:
+        dag_id: of the run.
+        run_id: of the run.
+        task_id: of the task.
+        map_index: of the task; -1 unless it is mapped.
+        subject: the question in one line.
+        body: the rest of it, Markdown.
+        asked_at: since when it waits, in UTC.
+    """
 
     dag_id: str
     run_id: str
@@ -43,6 +54,7 @@ class WaitingApproval(NamedTuple):
     map_index: int
     subject: str
     body: str = ""
+    asked_at: datetime | None = None
 
 
 class AirflowApi:
@@ -170,6 +182,7 @@ class AirflowApi:
                 task["map_index"],
                 one["subject"],
                 one.get("body") or "",
+                _moment(one.get("created_at")),
             )
             for one, task in found
         ]
@@ -239,6 +252,13 @@ def _run_path(dag_id: str, run_id: str) -> str:
 
 def _run(answer: Any) -> Run:
     return Run(answer["dag_id"], answer["dag_run_id"], answer["state"], answer.get("note") or "")
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
 
 
 def _items(answer: Any, key: str, source: str) -> list[Any]:

@@ -12,6 +12,7 @@ from takeoff.commands.console import say
 from takeoff.commands.running import run_in_session
 
 if TYPE_CHECKING:
+    from takeoff.engine.opening import DeployRequest
     from takeoff.engine.session import Session
 
 
@@ -37,6 +38,7 @@ def deploy(
     skip: Skips = None,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the journal.")] = "",
     rollback: Annotated[bool, typer.Option("--rollback", help="The same as `takeoff rollback`.")] = False,
+    warmup: Annotated[bool, typer.Option("--warmup", help="Only download and verify it on every host.")] = False,
 ) -> None:
     """Deploy VERSION, or go on with its open deploy at the first unfinished task."""
     from takeoff.commands.deploy_progress import DeployProgress
@@ -46,11 +48,16 @@ def deploy(
 
     env, version = env_first(env, version)
     if rollback:
-        if only or skip:
-            raise typer.BadParameter("--rollback goes with neither --only nor --skip; see `takeoff rollback --help`")
+        if only or skip or warmup:
+            raise typer.BadParameter("--rollback goes alone: see `takeoff rollback --help`")
         carry_out_rollback(env, version, reason, None)
         return
     request = DeployRequest(version=version, by=asking_user(), reason=reason, skips=parse_skips(skip))
+    if warmup:
+        if only or skip:
+            raise typer.BadParameter("--warmup goes with neither --only nor --skip: it passes no gate")
+        _warm_up(env, request)
+        return
     with DeployProgress() as progress:
         operation = run_in_session(
             env, lambda session: deploying.deploy(session, request, progress, only=only), progress
@@ -108,6 +115,15 @@ def confirm_point_of_no_return(*, yes: bool, asked: bool) -> None:
     if not asked:
         raise ConfigError("this is a point of no return: give --yes where nobody can be asked")
     typer.confirm("Run them now?", abort=True)
+
+
+def _warm_up(env: str, request: DeployRequest) -> None:
+    from takeoff.commands.deploy_progress import DeployProgress
+    from takeoff.engine.warming_up import warm_up_alone
+
+    with DeployProgress() as progress:
+        result = run_in_session(env, lambda session: warm_up_alone(session, request), progress)
+    say(f"{env} is warm for {request.version}, nothing was installed: {result.summary}")
 
 
 def _tell_pending(env: str) -> None:

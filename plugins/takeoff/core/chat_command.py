@@ -96,6 +96,10 @@ class ChatCommand:
         """The command in its one canonical form, which parses to the same command again."""
         return " ".join(self._words())
 
+    def with_version(self, version: str) -> ChatCommand:
+        """The same command with its version in full."""
+        return replace(self, version=version)
+
     def unconfirmed(self) -> ChatCommand:
         """The same command without an answer to its question."""
         return replace(self, confirm="")

@@ -18,6 +18,8 @@ class ControlAction(StrEnum):
     """Say whether a rollback to ``version`` is possible; without one, which versions can be reached."""
     PACKAGES = "packages"
     """Say what the package sources hold, and what would be deployed next."""
+    WARMUP = "warmup"
+    """Download and verify ``version`` on every host; nothing is installed."""
     PREFLIGHT = "preflight"
     """Say whether ``version`` could be deployed now."""
     LOOK = "look"

@@ -43,6 +43,11 @@ def trouble_variable(environment: str) -> str:
     return f"takeoff.trouble.{environment}"
 
 
+def packages_variable(environment: str) -> str:
+    """Name the Variable that holds, as JSON, the versions that the package sources held when they were asked last."""
+    return f"takeoff.packages.{environment}"
+
+
 def told_variable(environment: str) -> str:
     """Name the Variable that holds, as JSON, what the environment's channel was told, and where it stands."""
     return f"takeoff.told.{environment}"

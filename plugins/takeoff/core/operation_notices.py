@@ -39,6 +39,7 @@ _BEGINS = {
     OperationKind.ROLLBACK: ":leftwards_arrow_with_hook:",
     OperationKind.POST_DEPLOY: ":card_file_box:",
     OperationKind.CONVERGE: ":adhesive_bandage:",
+    OperationKind.WARMUP: ":package:",
 }
 _COMMIT = re.compile(r"[-+]([0-9a-f]{7,40})\.[0-9a-f]{7,40}$")
 

@@ -13,10 +13,19 @@ from takeoff.engine.preflight import preflight
 from takeoff.engine.release import release_lease
 from takeoff.engine.rollback_verdict import judge
 from takeoff.engine.session import Session
+from takeoff.engine.warming_up import warm_up_alone
 
 
 async def control(
-    session: Session, action: ControlAction, *, by: str, reason: str = "", lasting: str = "", version: str = ""
+    session: Session,
+    action: ControlAction,
+    *,
+    by: str,
+    reason: str = "",
+    lasting: str = "",
+    version: str = "",
+    run: str = "",
+    run_url: str = "",
 ) -> str:
     """Carry an action out.
 
@@ -26,13 +35,15 @@ async def control(
         by: who asked.
         reason: why, in their words.
         lasting: how long a pause holds: ``2h``; for ever if empty.
-        version: target of a rollback check or a preflight.
+        version: of a warmup or a preflight, or the target of a rollback check.
+        run: ``<dag id>/<run id>`` of the run that carries it out; empty for the command line.
+        run_url: where to look at that run.
 
     Returns:
         What came of it, for people.
 
     Raises:
-        ConfigError: a reason is missing, ``lasting`` is no duration, or a preflight has no version.
+        ConfigError: a reason is missing, ``lasting`` is no duration, or a warmup or preflight has no version.
         VersionError: no source holds the version.
         SourceUnavailable: no package source answers.
         Refused: it is not possible now.
@@ -52,6 +63,9 @@ async def control(
             return await _check(session, version)
         case ControlAction.PACKAGES:
             return await _packages(session)
+        case ControlAction.WARMUP:
+            request = DeployRequest(version=version, by=by, reason=reason, run=run, run_url=run_url)
+            return await _warm_up(session, request)
         case ControlAction.PREFLIGHT:
             return await _preflight(session, DeployRequest(version=version, by=by, reason=reason))
         case ControlAction.LOOK:
@@ -83,6 +97,13 @@ async def _packages(session: Session) -> str:
     record = await session.journal.read()
     report = await look_for_packages(session, deployed=record.deployed_version, rejected=record.rejected)
     return "\n".join(report.lines())
+
+
+async def _warm_up(session: Session, request: DeployRequest) -> str:
+    if not request.version:
+        raise ConfigError("a warmup needs a version")
+    result = await warm_up_alone(session, request)
+    return f"{session.environment.name} is warm for {request.version}, nothing was installed: {result.summary}"
 
 
 async def _preflight(session: Session, request: DeployRequest) -> str:

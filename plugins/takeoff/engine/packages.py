@@ -110,7 +110,9 @@ def platforms(package: PackageSettings, candidates: tuple[Candidate, ...]) -> fr
 async def _ask(session: Session) -> dict[str, Asked]:
     sources = package_sources(session.environment, session.credentials, session.transport)
     answers = await asyncio.gather(*(ask_in_order(group) for group in sources.values()))
-    return dict(zip(sources, answers, strict=True))
+    asked = dict(zip(sources, answers, strict=True))
+    session.seen_versions.update(one.version.text for one in _candidates(asked))
+    return asked
 
 
 def _candidates(answers: Mapping[str, Asked]) -> tuple[Candidate, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from takeoff.core.environment import Environment
 from takeoff.core.errors import ConfigError
@@ -34,6 +34,7 @@ class Session:
         leases: the right to change the environment.
         progress: where an operator watches.
         credentials: logins of outside systems.
+        seen_versions: what the package sources were found to hold, by this process.
     """
 
     environment: Environment
@@ -44,6 +45,7 @@ class Session:
     leases: LeaseStore
     progress: Progress
     credentials: Credentials
+    seen_versions: set[str] = field(default_factory=set)
 
     @property
     def fleet(self) -> Fleet:

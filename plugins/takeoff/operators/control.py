@@ -47,6 +47,8 @@ class ControlOperator(BaseOperator):
                 reason=run.reason,
                 lasting=str(params.get("for") or ""),
                 version=str(params.get("version") or ""),
+                run=run.name,
+                run_url=run.url,
             )
             await show_hold(self.environment, await session.journal.read())
             return told

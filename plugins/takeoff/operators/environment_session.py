@@ -15,6 +15,7 @@ from takeoff.operators.journal_news import news_told
 from takeoff.operators.log_progress import LogProgress
 from takeoff.operators.mirrored_state import mirrored
 from takeoff.operators.plain_errors import plain_errors
+from takeoff.operators.seen_packages import packages_mirrored
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -58,5 +59,6 @@ async def work_in_session(environment: str, log: Logger, work: Callable[[Session
         open_session(loaded, AirflowCredentials(), steps) as session,
         mirrored(session, steps),
         news_told(session),
+        packages_mirrored(session),
     ):
         return await work(session)

@@ -28,6 +28,7 @@ CONTROLS = {
     Verb.ROLLBACK_CHECK: ControlAction.ROLLBACK_CHECK,
     Verb.PACKAGES: ControlAction.PACKAGES,
     Verb.CHECK: ControlAction.PREFLIGHT,
+    Verb.WARMUP: ControlAction.WARMUP,
 }
 """Commands that a run of ``control_<environment>`` carries out."""
 

@@ -14,10 +14,11 @@ from takeoff.core.chat_reply import Reply, confirmation_code, question_about
 from takeoff.core.chat_rights import missing_right, refusal_text
 from takeoff.core.chat_texts import help_reply, lease_reply, overview_reply, status_reply, unknown_reply, why_reply
 from takeoff.core.chat_words import ChatMistake
-from takeoff.core.dag_names import state_variable, why_variable
+from takeoff.core.dag_names import packages_variable, state_variable, why_variable
 from takeoff.core.environment import Environment
 from takeoff.core.environment_status import EnvironmentStatus
 from takeoff.core.errors import SourceUnavailable, TakeoffError
+from takeoff.core.known_packages import KnownPackages, completed
 from takeoff.core.why import Why
 from takeoff.web.chat_actions import CONTROLS, ChatActions
 from takeoff.web.chat_request import ChatRequest
@@ -27,6 +28,10 @@ FOLLOWED_S = 300.0
 """Longest wait for the run of an action; after it the link must do."""
 
 LOOK_EVERY_S = 1.0
+
+HEARD_AFTER = timedelta(seconds=8)
+"""Age of a question at which Airflow surely hears an answer: one that comes before Airflow knows that the asking
+process has ended is lost (github.com/apache/airflow/issues/72716), and that may take its workers' heartbeat of 5 s."""
 
 OVER = ("success", "failed")
 """States of a run that has ended."""
@@ -119,6 +124,7 @@ class Conversation:
     def _carry_out(self, command: ChatCommand, request: ChatRequest, tell: Tell) -> None:
         api = self._airflow()
         actions = ChatActions(api, self._links, request)
+        command = self._completed(command, api)
         match command.verb:
             case Verb.HELP:
                 tell(help_reply(command.topic))
@@ -130,11 +136,6 @@ class Conversation:
                 run, failed = actions.retry(command.environment, self._status(api, command.environment))
                 tell(
                     Reply(f"Tried again: {', '.join(f'`{one}`' for one in failed)}", (), actions.url(run), public=True)
-                )
-            case Verb.WARMUP:
-                raise ChatMistake(
-                    f"a warmup alone is not done from chat: `takeoff deploy {command.environment} {command.version} "
-                    "--only warmup` does it"
                 )
             case _:
                 self._start(command, request, api, actions, tell)
@@ -157,6 +158,23 @@ class Conversation:
         ended = self._follow(api, started.run)
         tell(self._result(what, api, ended, link, public=not looks))
 
+    def _completed(self, command: ChatCommand, api: AirflowApi) -> ChatCommand:
+        """Complete the version from what was seen of the sources last; if nothing was, the run does it.
+
+        Raises:
+            VersionError: it can mean several, or nothing that was seen.
+        """
+        if not command.version:
+            return command
+        name = packages_variable(command.environment)
+        known = written_model(name, api.variable(name), KnownPackages)
+        if known is None:
+            return command
+        status = self._status(api, command.environment)
+        also = [status.deployed, *status.rejected] if status else []
+        also += [status.operation.version] if status and status.operation else []
+        return command.with_version(completed(command.version, known, also, self._now()))
+
     def _post_deploy(self, command: ChatCommand, request: ChatRequest, actions: ChatActions, tell: Tell) -> None:
         waiting = actions.waiting_approval(command.environment)
         if waiting is None:
@@ -167,6 +185,8 @@ class Conversation:
         effects = tuple(line for line in (waiting.subject, *waiting.body.splitlines()) if line.strip())
         if not self._is_confirmed(command, request, effects, tell):
             return
+        if waiting.asked_at is not None and (left := waiting.asked_at + HEARD_AFTER - self._now()) > timedelta():
+            self._sleep(left.total_seconds())
         if actions.approve(waiting, command.reason):
             told = f"Approved by {request.asker.name}: post-deploy migrations of {command.environment} run now."
             tell(Reply(told, (), actions.url(waiting), public=True))

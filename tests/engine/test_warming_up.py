@@ -1,0 +1,119 @@
+"""A warmup alone: an operation that installs nothing, and gives the lease back however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from takeoff.core.environment import Environment
+from takeoff.core.environment_text import parse_environment
+from takeoff.core.errors import BudgetSpent, LeaseHeld, Refused
+from takeoff.core.operation import Artifact, OperationKind, Outcome
+from takeoff.core.reports import HostOutcome, Result, RolloutReport
+from takeoff.core.versions import PackageVersion
+from takeoff.engine import host_tasks, warming_up
+from takeoff.engine.adoption import adopt
+from takeoff.engine.drivers import new_driver
+from takeoff.engine.holds import pause
+from takeoff.engine.opening import DeployRequest
+from takeoff.engine.packages import FoundVersion
+from takeoff.engine.session import Session
+from takeoff.engine.warming_up import warm_up_alone
+from tests.core.conftest import SMALL
+from tests.engine.sessions import draft, install, session_on
+from tests.fleet.job_processes import end_jobs
+from tests.fleet.shell_hosts import ShellHosts
+
+V0, V1 = "17.0.0-ee.0", "17.1.0-ee.0"
+WANTED = DeployRequest(version="17.1.0", by="maria")
+
+
+class Downloads:
+    """What the hosts' downloads come to."""
+
+    def __init__(self) -> None:
+        self.operations: list[str] = []
+        self.spent = False
+
+    async def __call__(self, fleet: Any, lease: Any, **_: Any) -> RolloutReport:
+        self.operations.append(lease.operation.id)
+        if self.spent:
+            raise BudgetSpent("warmup: 1 host failed")
+        return RolloutReport(hosts=(HostOutcome(host="web-01", result=Result.CHANGED, reason="5 bytes fetched"),))
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
+    """The sources hold 17.1.0-ee.0, and hosts download it."""
+
+    async def found(session: Session, typed: str) -> FoundVersion:
+        return FoundVersion(PackageVersion.parse(V1), (Artifact(sha256="0" * 64),))
+
+    downloads = Downloads()
+    monkeypatch.setattr(warming_up, "find_version", found)
+    monkeypatch.setattr(host_tasks, "warm_up", downloads)
+    return downloads
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[ShellHosts]:
+    hosts = ShellHosts(tmp_path / "hosts")
+    install(hosts, ENVIRONMENT, dict.fromkeys(ENVIRONMENT.fleet, V0))
+    yield hosts
+    end_jobs(tmp_path / "hosts")
+
+
+ENVIRONMENT: Environment = parse_environment(SMALL, "lab.yml").environment
+
+
+@pytest.fixture
+async def session(hosts: ShellHosts) -> Session:
+    session = session_on(hosts, ENVIRONMENT)
+    await adopt(session, by="maria")
+    return session
+
+
+async def test_it_is_an_operation_that_deploys_nothing(session: Session, downloads: Downloads) -> None:
+    result = await warm_up_alone(session, WANTED)
+    assert result.summary == "1 changed"
+    record = await session.journal.read()
+    (one,) = record.operations.values()
+    assert (one.details.kind, one.details.version, one.outcome) == (OperationKind.WARMUP, V1, Outcome.SUCCEEDED)
+    assert record.deployed_version == V0
+
+
+async def test_a_pause_does_not_hold_it(session: Session, downloads: Downloads) -> None:
+    await pause(session, by="maria", reason="incident")
+    await warm_up_alone(session, WANTED)
+    assert downloads.operations == ["lab-1"]
+
+
+async def test_one_that_fails_gives_the_lease_back(session: Session, downloads: Downloads) -> None:
+    downloads.spent = True
+    with pytest.raises(BudgetSpent):
+        await warm_up_alone(session, WANTED)
+    (one,) = (await session.journal.read()).operations.values()
+    assert one.outcome is Outcome.NOTHING_CHANGED
+
+
+async def test_one_whose_process_was_killed_is_gone_on_with(session: Session, downloads: Downloads) -> None:
+    killed = draft(ENVIRONMENT, V1, OperationKind.WARMUP)
+    await session.leases.open(killed, new_driver("warmup", "maria"), check=lambda _: None)
+    await warm_up_alone(session, WANTED)
+    assert downloads.operations == ["lab-1"]
+    assert (await session.journal.read()).open_operation is None
+
+
+async def test_a_deploy_that_is_open_refuses_it(session: Session, downloads: Downloads) -> None:
+    await session.leases.open(draft(ENVIRONMENT, V1), new_driver("lease", "maria"), check=lambda _: None)
+    with pytest.raises(LeaseHeld, match="lab-1"):
+        await warm_up_alone(session, WANTED)
+    assert not downloads.operations
+
+
+async def test_an_environment_that_is_not_adopted_refuses_it(hosts: ShellHosts, downloads: Downloads) -> None:
+    with pytest.raises(Refused, match="adopt"):
+        await warm_up_alone(session_on(hosts, ENVIRONMENT), WANTED)
