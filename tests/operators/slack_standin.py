@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 TOKEN = "xoxb-1"
 CHANNEL, CHANNEL_ID = "#deploys", "C024BE91L"
@@ -167,15 +167,12 @@ def slack_standin() -> Iterator[SlackStandIn]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.respond(json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}"))
-
-        def do_GET(self) -> None:
-            # What only reads takes its arguments from the query, and no JSON (each method's "Accepted content types").
-            self.respond(dict(parse_qsl(urlsplit(self.path).query)))
-
-        def respond(self, asked: Mapping[str, Any]) -> None:
-            method = urlsplit(self.path).path.rpartition("/")[2]
-            if (self.command == "GET") != (method == "usergroups.users.list"):
+            method = self.path.rpartition("/")[2]
+            sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            is_json = self.headers["Content-Type"].startswith("application/json")
+            asked: dict[str, Any] = json.loads(sent) if is_json else dict(parse_qsl(sent))
+            # Methods that only read take no JSON (each method's page, "Content types").
+            if is_json and method == "usergroups.users.list":
                 asked = {}
             status, headers, body = slack.answer(method, self.headers.get("Authorization", ""), asked)
             data = (body if isinstance(body, str) else json.dumps(body)).encode()

@@ -77,7 +77,7 @@ class SlackGroups:
             return frozenset()
         try:
             hook = SlackHook(slack_conn_id=slack.connection, timeout=GROUPS_TIMEOUT_S)
-            found = hook.call("usergroups.users.list", http_verb="GET", params={"usergroup": group})
+            found = hook.call("usergroups.users.list", params={"usergroup": group})
             return frozenset(found["users"])
         except Exception as error:
             log.error("User group %s gives no rights now: Slack could not be asked: %s", group, error)
