@@ -22,7 +22,7 @@ start_time() { # PID: in ticks since boot; tells a process from a later one of t
     sed -n 's/^.*) //p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
 }
 
-runner_lives() { ! flock -n -s "$attempt/run.lock" true; }
+runner_lives() { [ -e "$attempt/run.lock" ] && ! flock -n -s 7 7<"$attempt/run.lock"; }
 
 look() { # sets job_state, rc and rebooted from the folder $attempt
     job_state=absent rc='' rebooted=0
@@ -49,7 +49,7 @@ answer_job() { # OFFSET WAIT FRESH: waits for news; at most 256 KiB of log
         look
         size=$(($(wc -c <"$attempt/log")))
         case $job_state in
-            running) pause() { flock -w 0.5 -s "$attempt/run.lock" true; } ;; # returns at once when it ends
+            running) pause() { flock -w 0.5 -s 7 7<"$attempt/run.lock"; } ;; # returns at once when it ends
             orphaned) pause() { sleep 0.5; } ;;
             *) break ;;
         esac
@@ -61,9 +61,11 @@ answer_job() { # OFFSET WAIT FRESH: waits for news; at most 256 KiB of log
     count=$((size - $1))
     [ "$count" -ge 0 ] || count=0
     [ "$count" -le 262144 ] || count=262144
-    age=$(($(date +%s) - $(cat "$attempt/started")))
+    read -r epoch <"$attempt/epoch"
+    read -r started <"$attempt/started"
+    age=$(($(date +%s) - started))
     echo "takeoff1 state=$job_state rc=$rc rebooted=$rebooted fresh=$3 attempt=${attempt##*/} next=$(($1 + count))" \
-        "size=$size age=$age epoch=$(cat "$attempt/epoch") folder=${attempt#"$root"}"
+        "size=$size age=$age epoch=$epoch folder=${attempt#"$root"}"
     [ "$count" -eq 0 ] || tail -c "+$(($1 + 1))" "$attempt/log" | head -c "$count"
 }
 
@@ -84,7 +86,9 @@ launch_job() { # ARGUMENT...: starts $attempt's script, detached; its runner hol
 runner='
     cd "$1" || exit 1
     shift
-    echo "$$ $(sed -n "s/^.*) //p" /proc/$$/stat 2>/dev/null | cut -d" " -f20)" >pid
+    read -r stat </proc/$$/stat
+    stat=${stat##*) }
+    echo "$$ $(set -- $stat; echo "${20:-}")" >pid
     (umask 022; exec sh ./script "$@" 8>&- </dev/null >>log 2>&1)
     echo $? >rc.new
     date +%s >ended
@@ -121,7 +125,7 @@ job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...
     wait=$7
     if [ "$again" = 1 ]; then
         attempt=$job/$((newest + 1))
-        mkdir -p "$job" && rm -rf "$job/.new" && mkdir "$job/.new" && mv "$payload" "$job/.new/script" &&
+        { [ ! -e "$job/.new" ] || rm -rf "$job/.new"; } && mkdir -p "$job/.new" && mv "$payload" "$job/.new/script" &&
             : >"$job/.new/log" && echo "$boot" >"$job/.new/boot" && echo "$1" >"$job/.new/epoch" &&
             date +%s >"$job/.new/started" ||
             fail 73 "takeoff: cannot write to $shown: is the disk full?"

@@ -38,7 +38,8 @@ number() { # TEXT
 }
 
 make_state() {
-    mkdir -p "$state" || fail 73 "takeoff: cannot make the folder $shown: is the disk full or read-only?"
+    [ -d "$state" ] || mkdir -p "$state" ||
+        fail 73 "takeoff: cannot make the folder $shown: is the disk full or read-only?"
 }
 
 lock() { # FILE: held on descriptor 9 until this script ends, or `exec 9>&-`
@@ -51,8 +52,8 @@ durable() { # PATH...: on the disk, not only in memory, when this returns
 }
 
 take_payload() { # a connection that breaks looks like the payload's end: only the right length is the whole
-    payload=$(mktemp "$state/.payload.XXXXXX") || fail 73 "takeoff: cannot write to $shown: is the disk full?"
-    trap 'rm -f "$payload"' EXIT
-    cat >"$payload"
+    payload=$state/.payload.$$
+    trap '[ ! -e "$payload" ] || rm -f "$payload"' EXIT
+    cat >"$payload" || fail 73 "takeoff: cannot write to $shown: is the disk full?"
     [ "$(wc -c <"$payload")" -eq "$payload_bytes" ] || fail 65 "takeoff: the payload was cut short; nothing was done"
 }
