@@ -10,6 +10,7 @@ import typer
 from takeoff.commands import (
     chatting,
     checking,
+    converging,
     deploying,
     holding,
     journal,
@@ -35,7 +36,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 failed, 2 wrong usage or environment file, 3 refused (gate, lease, verdict).",
 )
-for group in (looking, packages, plan, journal, lease, deploying, rolling_back, holding, chatting, checking):
+LOOKING = (looking, packages, plan, journal, lease, checking)
+ACTING = (deploying, converging, rolling_back, holding, chatting)
+for group in (*LOOKING, *ACTING):
     group.register(app)
 
 

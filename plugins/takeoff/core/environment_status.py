@@ -7,9 +7,19 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from takeoff.core.environment import Environment
-from takeoff.core.operation import OperationKind, Outcome, Stored
+from takeoff.core.operation import Operation, OperationKind, Outcome, Stored
 from takeoff.core.record import Hold, NoReturn, OperationRecord, Pending, Record, TaskState
-from takeoff.core.task_ids import APPROVE, LEASE, NEW_PACKAGE, POST_DEPLOY, PREFLIGHT, deploy_tasks, rollback_tasks
+from takeoff.core.task_ids import (
+    APPROVE,
+    LEASE,
+    NEW_PACKAGE,
+    POST_DEPLOY,
+    PREFLIGHT,
+    WARMUP,
+    converge_tasks,
+    deploy_tasks,
+    rollback_tasks,
+)
 
 OLD = timedelta(minutes=90)
 """From this age on a mirrored status is called old: the schedule alone writes it once an hour by default."""
@@ -149,7 +159,7 @@ def status_of(
 def operation_status(operation: OperationRecord, environment: Environment) -> OperationStatus:
     """Say how far an operation is; tasks that have not begun are listed too, in the order in which they will."""
     details = operation.details
-    tasks = dict.fromkeys(expected_tasks(details.kind, environment)) | operation.tasks
+    tasks = dict.fromkeys(expected_tasks(details, environment)) | operation.tasks
     return OperationStatus(
         id=details.id,
         kind=details.kind,
@@ -165,9 +175,9 @@ def operation_status(operation: OperationRecord, environment: Environment) -> Op
     )
 
 
-def expected_tasks(kind: OperationKind, environment: Environment) -> tuple[str, ...]:
-    """List the tasks that an operation of a kind journals, in order."""
-    match kind:
+def expected_tasks(operation: Operation, environment: Environment) -> tuple[str, ...]:
+    """List the tasks that an operation journals, in order."""
+    match operation.kind:
         case OperationKind.DEPLOY:
             # Before it opens, and after it closes, nothing is journalled for the operation itself.
             outside = (NEW_PACKAGE, PREFLIGHT, LEASE, APPROVE, POST_DEPLOY)
@@ -176,8 +186,10 @@ def expected_tasks(kind: OperationKind, environment: Environment) -> tuple[str, 
             return tuple(task.id for task in rollback_tasks(environment))
         case OperationKind.POST_DEPLOY:
             return (POST_DEPLOY,)
-        case _:
-            return ()
+        case OperationKind.WARMUP:
+            return (WARMUP,)
+        case OperationKind.CONVERGE:
+            return tuple(task.id for task in converge_tasks(environment, operation.converging))
 
 
 def _task_status(task: str, state: TaskState | None) -> TaskStatus:

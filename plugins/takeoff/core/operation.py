@@ -96,6 +96,7 @@ class OperationDraft(Stored):
         skips: gate or refusal → reason, as given by a person.
         alerts_before: fingerprints of the alerts that were firing when it opened.
         restore_from: for a rollback: the version that is left.
+        converging: for a converge: the hosts that it brings to the version; empty for all others.
     """
 
     kind: OperationKind
@@ -115,6 +116,7 @@ class OperationDraft(Stored):
     skips: dict[str, str] = {}
     alerts_before: tuple[str, ...] = ()
     restore_from: str = ""
+    converging: tuple[str, ...] = ()
 
 
 class Operation(OperationDraft):
@@ -127,6 +129,21 @@ class Operation(OperationDraft):
 
     id: str
     opened_at: datetime
+
+    @property
+    def again(self) -> str:
+        """The command that goes on with it."""
+        match self.kind:
+            case OperationKind.ROLLBACK:
+                return f"takeoff rollback {self.environment} {self.version} --reason …"
+            case OperationKind.POST_DEPLOY:
+                return f"takeoff post-deploy {self.environment}"
+            case OperationKind.CONVERGE:
+                return f"takeoff converge {self.environment}"
+            case OperationKind.WARMUP:
+                return f"takeoff warmup {self.environment} {self.version}"
+            case _:
+                return f"takeoff deploy {self.environment} {self.version}"
 
     def hosts(self, stage: str | None = None, role: str | None = None) -> tuple[Host, ...]:
         """List the fleet's hosts, without the blessed node, of a stage and role or of all."""

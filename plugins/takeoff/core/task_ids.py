@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -81,6 +82,16 @@ def deploy_tasks(environment: Environment) -> tuple[TaskSpec, ...]:
     if environment.post_deploy == "manual":
         tasks += [TaskSpec(APPROVE, TaskKind.APPROVE), TaskSpec(POST_DEPLOY, TaskKind.POST_DEPLOY)]
     return tuple(tasks)
+
+
+def converge_tasks(environment: Environment, hosts: Collection[str]) -> tuple[TaskSpec, ...]:
+    """List the tasks that bring some hosts to the recorded version, in order; named as a deploy's."""
+    places = dict.fromkeys((one.stage, one.role) for one in environment.members() if one.host.name in hosts)
+    return (
+        TaskSpec(WARMUP, TaskKind.WARMUP),
+        *(TaskSpec(f"{stage}.{role}", TaskKind.ROLLOUT, stage, role) for stage, role in places),
+        TaskSpec(FINISH, TaskKind.FINISH),
+    )
 
 
 def rollback_tasks(environment: Environment) -> tuple[TaskSpec, ...]:

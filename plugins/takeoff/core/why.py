@@ -108,8 +108,7 @@ def _stopped(record: Record, environment: Environment) -> StoppedTask | None:
         return None
     details = holder.details
     where = f"clear {task} in {details.run_url or details.run}" if details.run else ""
-    command = f"`takeoff deploy {environment.name} {details.version}`"
-    then = f"repair it, then {where + ', or ' if where else ''}{command}: only what is not done is done"
+    then = f"repair it, then {where + ', or ' if where else ''}`{details.again}`: only what is not done is done"
     return StoppedTask(operation=details.id, task=task, error=state.text, at=state.at, then=then)
 
 

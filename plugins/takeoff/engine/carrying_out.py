@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from takeoff.core.environment import Environment
@@ -39,9 +39,20 @@ class Watcher(Protocol):
         ...
 
 
-async def carry_out(session: Session, operation_id: str, task: TaskSpec, by: str, watcher: Watcher) -> None:
-    """Carry out one task of an open operation; raises as the task does."""
-    watcher.begins(task, _hosts_of(session.environment, task))
+async def carry_out(
+    session: Session, operation_id: str, task: TaskSpec, by: str, watcher: Watcher, *, hosts: Collection[str] = ()
+) -> None:
+    """Carry out one task of an open operation; raises as the task does.
+
+    Args:
+        session: the environment.
+        operation_id: of the open operation.
+        task: which.
+        by: who asked.
+        watcher: is told of it.
+        hosts: those that the operation is about; all if empty.
+    """
+    watcher.begins(task, _hosts_of(session.environment, task, hosts))
     driver = new_driver(task.id, by)
     match task.kind:
         case TaskKind.QA:
@@ -62,11 +73,12 @@ def unfinished(tasks: Sequence[TaskSpec], holder: OperationRecord) -> Sequence[T
     return tasks[-1:] if tasks[-1].id == FINISH else ()
 
 
-def _hosts_of(environment: Environment, task: TaskSpec) -> int:
+def _hosts_of(environment: Environment, task: TaskSpec, hosts: Collection[str]) -> int:
     match task.kind:
         case TaskKind.ROLLOUT:
-            return sum(1 for _ in environment.members(task.stage or None, task.role))
+            members = environment.members(task.stage or None, task.role)
+            return sum(1 for member in members if not hosts or member.host.name in hosts)
         case TaskKind.WARMUP:
-            return len(environment.fleet)
+            return len(hosts or environment.fleet)
         case _:
             return 0

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from takeoff.core.environment import Member
 from takeoff.core.errors import CheckFailed, HostError
 from takeoff.core.gates import HOSTS, blockers
-from takeoff.core.journal_entries import TaskFinished
+from takeoff.core.journal_entries import EntryBody, TaskFinished
 from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.task_ids import TaskSpec
 from takeoff.engine.after_rollback import after_rollback
@@ -25,23 +25,33 @@ TOLD = 5
 async def finish(part: OperationPart, task: TaskSpec) -> TaskResult:
     """Verify that the whole fleet runs the version, then close the operation in one step with this task's end.
 
-    A rollback moves the blessed node here, last of all hosts and without any migration.
+    A converge looks at its own hosts alone. A rollback moves the blessed node here, last of all hosts and without any
+    migration.
 
     Raises:
         CheckFailed: a host runs another version, or is not as it should be.
     """
-    begun = part.session.clock.monotonic()
-    if rollback := part.operation.kind is OperationKind.ROLLBACK:
-        part.session.progress.line(await install_on_blessed_node(part.fleet, part.lease, rollback=True))
-    left = (await part.session.journal.read()).left_behind
-    count = await verify_fleet(part, part.operation.version, left_behind=left)
-    behind = f"; left behind: {', '.join(left)}" if left else ""
-    summary = f"all {count} hosts run {part.operation.version}{behind}"
+    begun, told = part.session.clock.monotonic(), tuple[EntryBody, ...]()
+    match part.operation.kind:
+        case OperationKind.CONVERGE:
+            summary = await _verify_converged(part)
+        case OperationKind.ROLLBACK:
+            part.session.progress.line(await install_on_blessed_node(part.fleet, part.lease, rollback=True))
+            summary = await _verify_all(part)
+            told = tuple(await after_rollback(part))
+        case _:
+            summary = await _verify_all(part)
     seconds = round(part.session.clock.monotonic() - begun, 1)
-    told = await after_rollback(part) if rollback else ()
     ended = TaskFinished(task=task.id, seconds=seconds, summary=summary)
     await part.session.leases.close(part.lease, Outcome.SUCCEEDED, by=part.lease.driver.by, bodies=(*told, ended))
     return TaskResult(summary=summary, journalled=True)
+
+
+async def _verify_all(part: OperationPart) -> str:
+    left = (await part.session.journal.read()).left_behind
+    count = await verify_fleet(part, part.operation.version, left_behind=left)
+    behind = f"; left behind: {', '.join(left)}" if left else ""
+    return f"all {count} hosts run {part.operation.version}{behind}"
 
 
 async def verify_fleet(part: OperationPart, version: str, *, left_behind: Mapping[str, str]) -> int:
@@ -78,6 +88,24 @@ async def verify_fleet(part: OperationPart, version: str, *, left_behind: Mappin
             f"not every host is as it should be with {version}: {told} — repair them, then run this task again"
         )
     return len(members) + 1
+
+
+async def _verify_converged(part: OperationPart) -> str:
+    """Look once more at the hosts that a converge was about; of the others it claims nothing.
+
+    Raises:
+        CheckFailed: one is not as it should be, or still left behind.
+    """
+    hosts, version = part.operation.converging, part.operation.version
+    members = [member for member in part.session.environment.members() if member.host.name in hosts]
+    looks = await asyncio.gather(*(_problem_of(part, member, version) for member in members))
+    left = (await part.session.journal.read()).left_behind
+    wrong = [problem for problem in looks if problem]
+    wrong += [f"{host} is left behind still: {why}" for host, why in left.items() if host in hosts]
+    if wrong:
+        raise CheckFailed(f"{'; '.join(wrong)} — repair them, then `{part.operation.again}` goes on")
+    behind = f"; left behind still: {', '.join(left)}" if left else ""
+    return f"{', '.join(hosts)} {'run' if len(hosts) > 1 else 'runs'} {version}{behind}"
 
 
 async def _problem_of(part: OperationPart, member: Member, version: str) -> str:

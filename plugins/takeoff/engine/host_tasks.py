@@ -17,7 +17,7 @@ from takeoff.fleet.warmup import warm_up
 
 async def warm_up_hosts(part: OperationPart, task: TaskSpec) -> TaskResult:
     """Download and verify the package on every host."""
-    report = await warm_up(part.fleet, part.lease, rollback=_is_rollback(part))
+    report = await warm_up(part.fleet, part.lease, hosts=part.operation.converging, rollback=_is_rollback(part))
     return TaskResult(summary=report.summary, report=report)
 
 
@@ -43,6 +43,7 @@ async def roll_out_role(part: OperationPart, task: TaskSpec) -> TaskResult:
         part.lease,
         task.role,
         stage=task.stage or None,
+        hosts=part.operation.converging or None,
         rollback=_is_rollback(part),
         left_behind=tuple(known),
     )

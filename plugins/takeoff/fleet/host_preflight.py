@@ -20,7 +20,12 @@ LOOKS_AT_ONCE = 100
 
 
 async def look_at_hosts(
-    fleet: Fleet, *, version: str = "", artifacts: tuple[Artifact, ...] = (), left_behind: Collection[str] = ()
+    fleet: Fleet,
+    *,
+    version: str = "",
+    artifacts: tuple[Artifact, ...] = (),
+    left_behind: Collection[str] = (),
+    converging: Collection[str] | None = None,
 ) -> HostsReport:
     """Look at the blessed node, every host and every balancer.
 
@@ -33,6 +38,8 @@ async def look_at_hosts(
         version: what shall be installed; disk space is not asked of hosts that run it already.
         artifacts: its builds, for size and architecture.
         left_behind: hosts known to be left behind; their silence is told, and blocks nothing.
+        converging: only these shall move, because they are not as they should be: what is found at others is told
+            only, and that these do not serve, or that their role is short of hosts, is no hindrance.
 
     Returns:
         All findings. An unreachable host is a finding, not an exception.
@@ -52,18 +59,24 @@ async def look_at_hosts(
         asyncio.gather(*(one(host) for host in environment.fleet)), _balancers(fleet)
     )
     answered = [facts for facts, _ in looked if facts is not None]
-    staying = {*left_behind, *(facts.host for facts in answered if version and facts.version == version)}
+    of_hosts = [finding for _, findings in looked for finding in findings]
+    of_servers = list(_servers(standing, left_behind))
+    if converging is None:
+        staying = {*left_behind, *(facts.host for facts in answered if version and facts.version == version)}
+        of_servers += _floors(fleet, standing, staying)
+    else:
+        of_hosts = [finding if finding.host in converging else _told(finding) for finding in of_hosts]
+        of_servers = [_told(finding) for finding in of_servers]
     return HostsReport(
-        findings=(
-            *(finding for _, findings in looked for finding in findings),
-            *balancers,
-            *_servers(standing, left_behind),
-            *_floors(fleet, standing, staying),
-        ),
+        findings=(*of_hosts, *balancers, *of_servers),
         looked_at=tuple(facts.host for facts in answered),
         installed={facts.host: facts.version for facts in answered if facts.version},
         serving={host: stands.state for host, stands in standing.items()},
     )
+
+
+def _told(finding: Finding) -> Finding:
+    return finding.model_copy(update={"weight": Weight.TOLD})
 
 
 def _unfit(host: str, error: HostError, left_behind: bool) -> Finding:

@@ -103,7 +103,7 @@ def held_by(holder: OperationRecord) -> str:
         f"{one.environment} is held by {one.kind.value} {one.id} to {one.version}, opened by "
         f"{one.requested_by}{reason} at {one.opened_at:%Y-%m-%d %H:%M} UTC{stands}{where}. "
         f"It ends when that run is finished or its failed task "
-        f"cleared, with `takeoff rollback {one.environment} VERSION --reason R`, or with "
+        f"cleared, with `{one.again}`, with `takeoff rollback {one.environment} VERSION --reason R`, or with "
         f"`takeoff lease {one.environment} --release --reason R`"
     )
 

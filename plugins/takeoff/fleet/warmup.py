@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Collection
 
 from takeoff.core.errors import BudgetSpent, HostError, HostUnreachable
 from takeoff.core.operation import Lease
@@ -18,11 +19,12 @@ STEP = "warmup"
 _FETCHED = re.compile(r"^fetched=(\d+|installed)$", re.MULTILINE)
 
 
-async def warm_up(fleet: Fleet, lease: Lease, *, rollback: bool = False) -> RolloutReport:
-    """Download on the blessed node and every host, at most ``warmup_parallel`` at once, disk space looked at first.
+async def warm_up(fleet: Fleet, lease: Lease, *, hosts: Collection[str] = (), rollback: bool = False) -> RolloutReport:
+    """Download on the blessed node and every host, or on some, at most ``warmup_parallel`` at once.
 
-    The file in apt's cache is compared with the SHA256 that the operation pinned. Run again, only hosts on which it
-    did not succeed do anything; what apt's cache loses later is fetched again by the install.
+    Disk space is looked at first. The file in apt's cache is compared with the SHA256 that the operation pinned. Run
+    again, only hosts on which it did not succeed do anything; what apt's cache loses later is fetched again by the
+    install.
 
     Returns:
         Every host once: changed (fetched, with the number of bytes), unchanged (it was there), or, within the
@@ -32,14 +34,14 @@ async def warm_up(fleet: Fleet, lease: Lease, *, rollback: bool = False) -> Roll
         BudgetSpent: on some host it cannot be had; ``report`` has every host.
         Superseded: another driver or operation has taken over.
     """
-    hosts = fleet.environment.fleet
+    every = [host for host in fleet.environment.fleet if not hosts or host in hosts]
     few = asyncio.Semaphore(fleet.environment.warmup_parallel)
 
     async def one(host: str) -> HostOutcome:
         async with few:
             return await _warm_up_one(fleet, lease, host, rollback)
 
-    tasks = [asyncio.create_task(one(host)) for host in hosts]
+    tasks = [asyncio.create_task(one(host)) for host in every]
     try:
         outcomes = await asyncio.gather(*tasks)
     except BaseException:
@@ -48,7 +50,7 @@ async def warm_up(fleet: Fleet, lease: Lease, *, rollback: bool = False) -> Roll
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
     report = RolloutReport(hosts=tuple(outcomes))
-    budget = Budget.of(fleet.environment.failure_budget, len(hosts))
+    budget = Budget.of(fleet.environment.failure_budget, len(every))
     failed, unreachable = report.of(Result.FAILED), report.of(Result.UNREACHABLE)
     if spent := budget.spent_by(len(failed), len(unreachable)):
         told = "; ".join(f"{outcome.host}: {outcome.reason}" for outcome in (*failed, *unreachable))
