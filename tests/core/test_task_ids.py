@@ -1,5 +1,5 @@
 from takeoff.core.environment_text import parse_environment
-from takeoff.core.task_ids import deploy_tasks, rollback_tasks
+from takeoff.core.task_ids import converge_tasks, deploy_tasks, rollback_tasks
 
 
 def ids(tasks):
@@ -34,3 +34,13 @@ def test_ids_are_unique(small_text):
     environment = parse_environment(small_text, "lab.yml").environment
     for tasks in (ids(deploy_tasks(environment)), ids(rollback_tasks(environment))):
         assert len(tasks) == len(set(tasks))
+
+
+def test_a_converge_warms_up_and_moves_only_the_stages_and_roles_of_its_hosts(small_text):
+    environment = parse_environment(small_text, "lab.yml").environment
+    assert ids(converge_tasks(environment, ["web-02", "gitaly-01"])) == [
+        "warmup",
+        "shared.gitaly",
+        "main.web",
+        "finish",
+    ]

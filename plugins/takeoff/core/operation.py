@@ -141,7 +141,7 @@ class Operation(OperationDraft):
             case OperationKind.CONVERGE:
                 return f"takeoff converge {self.environment}"
             case OperationKind.WARMUP:
-                return f"takeoff warmup {self.environment} {self.version}"
+                return f"takeoff deploy {self.environment} {self.version} --warmup"
             case _:
                 return f"takeoff deploy {self.environment} {self.version}"
 

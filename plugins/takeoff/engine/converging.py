@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from takeoff.core.counting import counted
+from takeoff.core.environment import Environment
 from takeoff.core.errors import ConfigError, Refused, VersionError
 from takeoff.core.gates import refuse
 from takeoff.core.operation import OperationKind
@@ -73,7 +74,7 @@ async def converge(session: Session, request: ConvergeRequest, watcher: Watcher)
     _check_hosts(session, request.hosts)
     holder = record.open_operation
     if holder is not None and holder.details.kind is OperationKind.CONVERGE:
-        _check_same(holder, request.hosts)
+        check_same(holder, request.hosts)
         operation_id, hosts = holder.details.id, holder.details.converging
         tasks = converge_tasks(session.environment, hosts)
         left = unfinished(tasks, holder)
@@ -93,11 +94,11 @@ async def converge(session: Session, request: ConvergeRequest, watcher: Watcher)
     return operation_id
 
 
-def hosts_to_converge(session: Session, record: Record, report: HostsReport) -> tuple[str, ...]:
+def hosts_to_converge(environment: Environment, record: Record, report: HostsReport) -> tuple[str, ...]:
     """Choose the hosts that are not as recorded: left behind, on another version or unknown, or left drained."""
     return tuple(
         member.host.name
-        for member in session.environment.members()
+        for member in environment.members()
         if member.host.name in record.left_behind
         or report.installed.get(member.host.name) != record.deployed_version
         or report.serving.get(member.host.name) == DRAINED
@@ -119,7 +120,7 @@ async def _open(session: Session, record: Record, request: ConvergeRequest, watc
         )
 
     seen = await look(request.hosts)
-    chosen = request.hosts or hosts_to_converge(session, record, seen)
+    chosen = request.hosts or hosts_to_converge(environment, record, seen)
     if not request.hosts:
         seen = await look(chosen) if chosen else seen
     looked = Preflight(
@@ -134,7 +135,7 @@ async def _open(session: Session, record: Record, request: ConvergeRequest, watc
         return None
     wanted = f"bring {', '.join(chosen)} to {version}"
     refuse(looked.findings, wanted)
-    _refuse_newer(chosen, version, seen, environment.name)
+    refuse_newer(chosen, version, seen, environment.name)
     draft = draft_of(
         session,
         request,
@@ -174,7 +175,12 @@ def _check_hosts(session: Session, hosts: Sequence[str]) -> None:
             )
 
 
-def _check_same(holder: OperationRecord, hosts: Sequence[str]) -> None:
+def check_same(holder: OperationRecord, hosts: Sequence[str]) -> None:
+    """Look whether the open converge is the one that is wanted.
+
+    Raises:
+        ConfigError: it is about other hosts.
+    """
     details = holder.details
     if hosts and set(hosts) != set(details.converging):
         raise ConfigError(
@@ -183,7 +189,12 @@ def _check_same(holder: OperationRecord, hosts: Sequence[str]) -> None:
         )
 
 
-def _refuse_newer(hosts: Sequence[str], version: str, seen: HostsReport, environment: str) -> None:
+def refuse_newer(hosts: Sequence[str], version: str, seen: HostsReport, environment: str) -> None:
+    """Look whether no host would be downgraded.
+
+    Raises:
+        Refused: one has a newer version than the recorded one; names each.
+    """
     newer = [f"{host} has {seen.installed[host]}" for host in hosts if _is_newer(seen.installed.get(host), version)]
     if newer:
         raise Refused(
