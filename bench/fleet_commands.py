@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,8 @@ from takeoff.engine.session import Session, open_session
 from takeoff.engine.shell_credentials import ShellCredentials
 from takeoff.environment_files import LoadedEnvironment, load_environment
 
-HOSTS, ROUNDS = 60, 7
+HOSTS = 60
+ROUNDS = int(os.environ.get("TAKEOFF_BENCH_ROUNDS", "7"))
 SCRIPT = "true"
 COMMAND = f"sh -c {SCRIPT}"
 """What the engine's transport makes of the script, but for a name in ``$0``."""

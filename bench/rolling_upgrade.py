@@ -28,7 +28,7 @@ from takeoff.engine.session import open_session
 from takeoff.engine.shell_credentials import ShellCredentials
 from takeoff.environment_files import LoadedEnvironment
 
-ROUNDS = int(os.environ.get("TAKEOFF_BENCH_ROUNDS", "1"))
+ROUNDS = int(os.environ.get("TAKEOFF_BENCH_UPGRADES", "1"))
 """Of each way. One takes minutes, most of them Ansible's."""
 
 STEPS = 8

@@ -27,7 +27,7 @@ from urllib.parse import urlencode
 import requests
 
 ROOT = Path(__file__).resolve().parents[1]
-AT_ONCE, EACH, ROUNDS = 20, 15, 3
+AT_ONCE, EACH, ROUNDS = 20, 15, 5
 LIMIT_S = 0.3
 AIRFLOW_TAKES_S = 2.0
 START_S = 60.0
@@ -141,8 +141,8 @@ def main() -> int:
     for took in rounds:
         print(f"{len(took)} commands, {AT_ONCE} at once: ", end="")
         print(f"median {statistics.median(took) * 1000:.0f} ms, 99th percentile {_worst(took) * 1000:.0f} ms")
-    worst = min(map(_worst, rounds))  # What else the machine does only adds.
-    print(f"best 99th percentile, of {LIMIT_S * 1000:.0f} ms: {worst / LIMIT_S:.2f}")
+    worst = statistics.median(map(_worst, rounds))
+    print(f"median 99th percentile, of {LIMIT_S * 1000:.0f} ms: {worst / LIMIT_S:.2f}")
     print(f"waiting for Airflow instead: {AIRFLOW_TAKES_S * 1000:.0f} ms at least: {AIRFLOW_TAKES_S / worst:.0f} times")
     return 0 if worst < LIMIT_S else 1
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+# Needed by the first command that is answered, which shall not wait for its import.
+import airflow.providers.http.hooks.http  # noqa: F401
 from airflow.sdk import conf
 from fastapi import FastAPI
 
+import takeoff.clients.airflow_api  # noqa: F401 - for the same reason
 from takeoff.operators.airflow_rest import connected_airflow_api
 from takeoff.web.chat_connections import SlackGroups, known_environments, mattermost_command, slack_app
 from takeoff.web.chat_conversation import Conversation
