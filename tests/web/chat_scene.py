@@ -113,7 +113,7 @@ class ChatScene:
         self.clock = OneMoment()
         self.behind = WorkBehind()
         self.groups: dict[str, frozenset[str]] = {}
-        known = environment.model_copy(update={"chat": ChatRights(rights=rights)})
+        self.environment = known = environment.model_copy(update={"chat": ChatRights(rights=rights)})
         self.conversation = Conversation(
             lambda: {known.name: known},
             lambda: self.airflow,  # type: ignore[arg-type, return-value]

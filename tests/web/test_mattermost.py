@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -12,28 +10,11 @@ from takeoff.core.chat_reply import Reply
 from takeoff.core.people_settings import Right
 from takeoff.web.chat_doors import BODY_LIMIT
 from takeoff.web.mattermost import MattermostCommand, mattermost_message, mattermost_router
-from tests.airflow.chat_servers import ChatServer, chat_server
+from tests.airflow.chat_servers import ChatServer
 from tests.web.chat_scene import ChatScene, make_environment
 
-ALL = dict.fromkeys(Right, ("mattermost:jane",))
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 KNOWN = FORM | {"Authorization": "Token t0ken"}
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with chat_server() as server:
-        yield server
-
-
-@pytest.fixture
-def scene(server: ChatServer) -> ChatScene:
-    return ChatScene(make_environment(), ALL, server.url)
-
-
-@pytest.fixture
-def client(scene: ChatScene) -> TestClient:
-    return TestClient(scene.app)
 
 
 def typed(client: TestClient, server: ChatServer, text: str, user: str = "jane") -> dict[str, str]:

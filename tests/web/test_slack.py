@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+import sys
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -17,18 +17,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from takeoff.clients.airflow_api import WaitingApproval
 from takeoff.core.chat_grammar import parse_chat
+from takeoff.core.chat_reply import Reply
 from takeoff.core.chat_rights import Asker
 from takeoff.core.environment_status import EnvironmentStatus
+from takeoff.core.known_packages import KnownPackages
 from takeoff.core.people_settings import Right
 from takeoff.core.slack_blocks import CANCEL
+from takeoff.web.chat_conversation import Conversation
 from takeoff.web.chat_doors import BODY_LIMIT
 from takeoff.web.chat_request import ChatRequest
 from takeoff.web.seen_signatures import SeenSignatures
 from takeoff.web.slack import SlackApp, SlackDoor, slack_router
-from tests.airflow.chat_servers import ChatServer, button, chat_server, said
+from tests.airflow.chat_servers import ChatServer, button, said
 from tests.core.test_chat_grammar import WORDS
 from tests.web.chat_scene import NOW, SECRET, ChatScene, make_environment
+from tests.web.conftest import ALL
 
 EXAMPLE = (
     "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V"
@@ -42,23 +47,6 @@ EXAMPLE_AT = 1531420618
 EXAMPLE_SIGNATURE = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-ALL = dict.fromkeys(Right, ("slack:U1",))
-
-
-@pytest.fixture
-def slack() -> Iterator[ChatServer]:
-    with chat_server() as server:
-        yield server
-
-
-@pytest.fixture
-def scene(slack: ChatServer) -> ChatScene:
-    return ChatScene(make_environment(), ALL, slack.url)
-
-
-@pytest.fixture
-def client(scene: ChatScene) -> TestClient:
-    return TestClient(scene.app)
 
 
 def signed(body: str | bytes, at: float = NOW.timestamp(), secret: str = SECRET) -> dict[str, str]:
@@ -69,18 +57,18 @@ def signed(body: str | bytes, at: float = NOW.timestamp(), secret: str = SECRET)
 
 
 def typed(
-    client: TestClient, slack: ChatServer, text: str, user: str = "U1", at: float = NOW.timestamp(), **more: str
+    client: TestClient, server: ChatServer, text: str, user: str = "U1", at: float = NOW.timestamp(), **more: str
 ) -> httpx.Response:
-    fields = {"user_id": user, "user_name": "jane", "text": text, "response_url": f"{slack.url}/commands/1"} | more
+    fields = {"user_id": user, "user_name": "jane", "text": text, "response_url": f"{server.url}/commands/1"} | more
     body = urlencode(fields)
     return client.post("/slack", content=body, headers=signed(body, at))
 
 
-def pressed(client: TestClient, slack: ChatServer, value: str, action: str, at: float) -> httpx.Response:
+def pressed(client: TestClient, server: ChatServer, value: str, action: str, at: float) -> httpx.Response:
     payload = {
         "user": {"id": "U1", "username": "jane"},
         "actions": [{"action_id": action, "value": value}],
-        "response_url": f"{slack.url}/actions/1",
+        "response_url": f"{server.url}/actions/1",
         "container": {"is_ephemeral": True},
     }
     body = urlencode({"payload": json.dumps(payload)})
@@ -131,10 +119,10 @@ def test_what_is_not_slacks_is_refused_without_effect(
     assert not scene.airflow.started
 
 
-def test_a_replay_is_refused(scene: ChatScene, client: TestClient, slack: ChatServer) -> None:
-    assert typed(client, slack, "resume lab").status_code == 200
-    assert typed(client, slack, "resume lab").status_code == 401
-    slack.answer()
+def test_a_replay_is_refused(scene: ChatScene, client: TestClient, server: ChatServer) -> None:
+    assert typed(client, server, "resume lab").status_code == 200
+    assert typed(client, server, "resume lab").status_code == 401
+    server.answer()
     assert len(scene.airflow.started) == 1
 
 
@@ -149,13 +137,13 @@ def test_signatures_are_forgotten_once_they_are_too_old_to_be_valid() -> None:
     ]
 
 
-def test_an_address_for_answers_elsewhere_is_refused(scene: ChatScene, client: TestClient, slack: ChatServer) -> None:
-    answer = typed(client, slack, "resume lab", response_url="http://169.254.169.254/latest")
+def test_an_address_for_answers_elsewhere_is_refused(scene: ChatScene, client: TestClient, server: ChatServer) -> None:
+    answer = typed(client, server, "resume lab", response_url="http://169.254.169.254/latest")
     assert answer.status_code == 400
     assert not scene.airflow.started
 
 
-def test_without_a_secret_nobody_is_let_in(slack: ChatServer) -> None:
+def test_without_a_secret_nobody_is_let_in(server: ChatServer) -> None:
     scene = ChatScene(make_environment(), ALL)
     app = FastAPI()
     door = SlackDoor(lambda: SlackApp(""), scene.clock)  # type: ignore[arg-type]
@@ -163,10 +151,10 @@ def test_without_a_secret_nobody_is_let_in(slack: ChatServer) -> None:
     assert TestClient(app).post("/slack", content=BODY, headers=signed(BODY, secret="")).status_code == 401
 
 
-def test_a_command_starts_a_run_in_the_askers_name(scene: ChatScene, client: TestClient, slack: ChatServer) -> None:
-    at_once = typed(client, slack, 'deploy 17.1 lab --skip qa="flaky; $(reboot)"')
+def test_a_command_starts_a_run_in_the_askers_name(scene: ChatScene, client: TestClient, server: ChatServer) -> None:
+    at_once = typed(client, server, 'deploy 17.1 lab --skip qa="flaky; $(reboot)"')
     assert at_once.json()["response_type"] == "ephemeral"
-    answer = slack.answer()
+    answer = server.answer()
     assert answer["response_type"] == "in_channel"
     ((dag, conf, note),) = scene.airflow.started.values()
     assert dag == "deploy_lab"
@@ -180,54 +168,54 @@ def test_a_command_starts_a_run_in_the_askers_name(scene: ChatScene, client: Tes
 
 
 def test_the_same_command_within_a_minute_starts_one_run(
-    scene: ChatScene, client: TestClient, slack: ChatServer
+    scene: ChatScene, client: TestClient, server: ChatServer
 ) -> None:
     for later in (0, 2, 40):  # The last one falls into the next minute by the clock.
         scene.clock.seconds = NOW.timestamp() + later
-        typed(client, slack, "deploy lab 17.1", at=scene.clock.seconds)
-    told = [said(slack.answer()) for _ in range(3)]
+        typed(client, server, "deploy lab 17.1", at=scene.clock.seconds)
+    told = [said(server.answer()) for _ in range(3)]
     assert len(scene.airflow.started) == 1
     assert sum("came a moment ago already" in one for one in told) == 2
 
 
 def test_a_stranger_is_refused_and_told_who_may(
-    scene: ChatScene, client: TestClient, slack: ChatServer, caplog: pytest.LogCaptureFixture
+    scene: ChatScene, client: TestClient, server: ChatServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    typed(client, slack, "deploy lab 17.1", user="U9")
-    assert "that needs the right `deploy` for lab" in said(slack.answer())
+    typed(client, server, "deploy lab 17.1", user="U9")
+    assert "that needs the right `deploy` for lab" in said(server.answer())
     assert not scene.airflow.started
     assert "Refused to slack:jane (U9)" in caplog.text
 
 
-def test_a_member_of_a_group_has_its_rights(slack: ChatServer) -> None:
-    scene = ChatScene(make_environment(), {Right.PAUSE: ("slack-group:S1",)}, slack.url)
+def test_a_member_of_a_group_has_its_rights(server: ChatServer) -> None:
+    scene = ChatScene(make_environment(), {Right.PAUSE: ("slack-group:S1",)}, server.url)
     scene.groups["S1"] = frozenset({"U5"})
     client = TestClient(scene.app)
-    typed(client, slack, "resume lab", user="U5")
-    assert "resume done" in said(slack.answer())
-    typed(client, slack, "resume lab", user="U6")
-    assert said(slack.answer()).startswith("*Sorry")
+    typed(client, server, "resume lab", user="U5")
+    assert "resume done" in said(server.answer())
+    typed(client, server, "resume lab", user="U6")
+    assert said(server.answer()).startswith("*Sorry")
 
 
-def test_what_cannot_be_undone_waits_for_the_button(scene: ChatScene, client: TestClient, slack: ChatServer) -> None:
-    typed(client, slack, "lease lab release it is stuck")
-    question = slack.answer()
+def test_what_cannot_be_undone_waits_for_the_button(scene: ChatScene, client: TestClient, server: ChatServer) -> None:
+    typed(client, server, "lease lab release it is stuck")
+    question = server.answer()
     assert "cannot be undone" in said(question)
     assert not scene.airflow.started
-    pressed(client, slack, button(question), CANCEL, NOW.timestamp())
-    assert slack.answer()["text"] == "Left as it is."
+    pressed(client, server, button(question), CANCEL, NOW.timestamp())
+    assert server.answer()["text"] == "Left as it is."
     assert not scene.airflow.started
     scene.clock.seconds += 1
-    pressed(client, slack, button(question), "takeoff_confirm", scene.clock.seconds)
-    answer = slack.answer()
+    pressed(client, server, button(question), "takeoff_confirm", scene.clock.seconds)
+    answer = server.answer()
     assert answer["replace_original"] is True
     ((_, conf, _),) = scene.airflow.started.values()
     assert conf["action"] == "release_lease"
 
 
-def test_a_yes_to_another_state_is_none(scene: ChatScene, client: TestClient, slack: ChatServer) -> None:
-    typed(client, slack, "lease lab release stuck")
-    yes = button(slack.answer())
+def test_a_yes_to_another_state_is_none(scene: ChatScene, client: TestClient, server: ChatServer) -> None:
+    typed(client, server, "lease lab release stuck")
+    yes = button(server.answer())
     status = EnvironmentStatus(environment="lab", package="gitlab-ee", looked_at=NOW, deployed="17.0.0-ee.0")
     operation = {
         "id": "lab-7",
@@ -240,40 +228,43 @@ def test_a_yes_to_another_state_is_none(scene: ChatScene, client: TestClient, sl
     }
     changed = EnvironmentStatus.model_validate(status.model_dump() | {"operation": operation})
     scene.airflow.variables["takeoff.state.lab"] = changed.model_dump_json()
-    pressed(client, slack, yes, "takeoff_confirm", NOW.timestamp())
-    assert "lab-7 (deploy of `17.1.0-ee.0`) is given up" in said(slack.answer())
+    pressed(client, server, yes, "takeoff_confirm", NOW.timestamp())
+    assert "lab-7 (deploy of `17.1.0-ee.0`) is given up" in said(server.answer())
     assert not scene.airflow.started
 
 
-def test_the_age_of_what_is_told_is_told(scene: ChatScene, client: TestClient, slack: ChatServer) -> None:
+def test_the_age_of_what_is_told_is_told(scene: ChatScene, client: TestClient, server: ChatServer) -> None:
     status = EnvironmentStatus(
         environment="lab", package="gitlab-ee", looked_at=NOW - timedelta(hours=3), deployed="17.0.0-ee.0"
     )
     scene.airflow.variables["takeoff.state.lab"] = status.model_dump_json()
-    typed(client, slack, "status lab")
-    told = said(slack.answer())
+    typed(client, server, "status lab")
+    told = said(server.answer())
     assert "as of 3h ago" in told
     assert "that is old" in told
 
 
 def test_an_airflow_that_is_down_is_told_and_never_looks_like_success(
-    scene: ChatScene, client: TestClient, slack: ChatServer
+    scene: ChatScene, client: TestClient, server: ChatServer
 ) -> None:
     scene.airflow.is_down = True
-    typed(client, slack, "deploy lab 17.1")
-    told = said(slack.answer())
+    typed(client, server, "deploy lab 17.1")
+    told = said(server.answer())
     assert "got no answer" in told
     assert "Whether anything was started is unknown" in told
 
 
-def test_what_people_wrote_mentions_nobody(scene: ChatScene, client: TestClient, slack: ChatServer) -> None:
-    typed(client, slack, "deploy lab 17.1 <!channel>")
-    answer = typed(client, slack, "<!channel>").json()
+def test_what_people_wrote_mentions_nobody(scene: ChatScene, client: TestClient, server: ChatServer) -> None:
+    typed(client, server, "deploy lab 17.1 <!channel>")
+    answer = typed(client, server, "<!channel>").json()
     assert "<!channel>" not in json.dumps(answer)
     assert "&lt;!channel&gt;" in json.dumps(answer)
 
 
 FUZZED = ChatScene(make_environment("gstg"), ALL)
+PROGRAMS: list[str] = []
+"""Names of the audit events of programs that were begun (docs.python.org, "Audit events table")."""
+sys.addaudithook(lambda event, _: PROGRAMS.append(event) if event in ("subprocess.Popen", "os.system") else None)
 
 
 @settings(
@@ -286,12 +277,49 @@ FUZZED = ChatScene(make_environment("gstg"), ALL)
 @given(text=st.lists(WORDS, max_size=8).map(" ".join))
 def test_no_text_raises_and_only_a_valid_one_starts_a_run(text: str) -> None:
     FUZZED.airflow.started.clear()
+    PROGRAMS.clear()
     told: list[Any] = []
     FUZZED.conversation.answer(ChatRequest(Asker(frozenset({"slack:U1"}), "slack:jane (U1)"), text, NOW), told.append)
     assert told
+    assert not PROGRAMS
     assert "fault of Takeoff itself" not in told[-1].title
     if FUZZED.airflow.started:
         command = parse_chat(text, ("gstg",))
         ((_, conf, _),) = FUZZED.airflow.started.values()
         assert conf.get("version", "") == command.version
         assert conf["reason"] == command.reason
+
+
+def test_an_answer_waits_until_airflow_surely_hears_it(server: ChatServer) -> None:
+    scene = ChatScene(make_environment(), ALL, server.url)
+    slept: list[float] = []
+    conversation = Conversation(
+        lambda: {"lab": scene.environment},
+        lambda: scene.airflow,  # type: ignore[arg-type, return-value]
+        now=lambda: NOW,
+        sleep=slept.append,
+    )
+    asker = Asker(frozenset({"slack:U1"}), "slack:jane (U1)")
+    told: list[Reply] = []
+    for age in (3, 60):
+        asked_at = NOW - timedelta(seconds=age)
+        question = WaitingApproval("deploy_lab", "1", "post_deploy.approve", -1, f"Run {age}?", "", asked_at)
+        scene.airflow.waiting = [question]
+        conversation.answer(ChatRequest(asker, "post-deploy lab", NOW), told.append)
+        assert told[-1].question is not None
+        conversation.answer(ChatRequest(asker, told[-1].question.command, NOW), told.append)
+    assert slept == [5.0]
+    assert told[1].title.startswith("Approved by slack:jane")
+
+
+def test_a_short_version_is_completed_to_what_the_sources_held_or_refused(
+    scene: ChatScene, client: TestClient, server: ChatServer
+) -> None:
+    known = KnownPackages(environment="lab", looked_at=NOW, versions=("17.1.0-ee.0", "17.1.1-ee.0"))
+    scene.airflow.variables["takeoff.packages.lab"] = known.model_dump_json()
+    typed(client, server, "deploy lab 17.1.1")
+    assert "`deploy lab 17.1.1-ee.0` has begun" in said(server.answer())
+    typed(client, server, "deploy lab 17.1.7")
+    assert "the nearest versions there are 17.1.1-ee.0" in said(server.answer())
+    ((_, conf, _),) = scene.airflow.started.values()
+    assert conf["version"] == "17.1.1-ee.0"
