@@ -95,7 +95,7 @@ def test_set_up_again_only_when_the_pins_or_the_settings_change(programs: Path, 
     assert len(calls.read_text().splitlines()) == 4
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-bench.txt"])
 def test_every_pin_has_hashes_and_names_no_index(name: str) -> None:
     text = (REPOSITORY / name).read_text()
     pins = re.findall(r"^([a-z0-9][\w.-]*)==\S+( ;.*?)? \\\n    --hash=sha256:", text, re.MULTILINE)
@@ -103,7 +103,7 @@ def test_every_pin_has_hashes_and_names_no_index(name: str) -> None:
     assert not re.search(r"--(extra-)?index-url|--find-links", text)
 
 
-@pytest.mark.parametrize("name", ["requirements.in", "requirements-dev.in"])
+@pytest.mark.parametrize("name", ["requirements.in", "requirements-dev.in", "requirements-bench.in"])
 def test_every_wish_is_pinned(name: str) -> None:
     pinned = (REPOSITORY / name.replace(".in", ".txt")).read_text().lower()
     for line in (REPOSITORY / name).read_text().splitlines():
