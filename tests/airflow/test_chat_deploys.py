@@ -22,9 +22,9 @@ def here() -> Iterator[ChattyAirflow]:
         yield here
 
 
-def thread(here: ChattyAirflow, version: str, what: str = "deploy") -> tuple[Message, list[Message]]:
+def thread(here: ChattyAirflow, version: str, what: str = "deploy of") -> tuple[Message, list[Message]]:
     """The message that tells of an operation, and what was said below it."""
-    first = next(one for one in here.channel.messages if f"{what} of gitlab-ee `{version}`" in one.text)
+    first = next(one for one in here.channel.messages if f"{what} gitlab-ee `{version}`" in one.text)
     return first, here.channel.thread(first)
 
 
@@ -79,7 +79,7 @@ def test_a_rollback_goes_back(here: ChattyAirflow) -> None:
     assert "mattermost:release-manager" in run.note
     assert here.real.ends(run).state == "success"
     assert here.real.status()["deployed"] == "17.1.0-ee.0"
-    _, below = thread(here, "17.1.0-ee.0", "rollback")
+    _, below = thread(here, "17.1.0-ee.0", "rollback to")
     assert "`17.2.0-ee.0` is rejected; deploys stay held" in below[-1].shown
 
 

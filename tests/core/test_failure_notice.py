@@ -76,6 +76,7 @@ def test_each_host_of_a_rollout_is_told_and_the_many_are_named() -> None:
     assert lines[1].startswith("1 changed, 8 failed (web-02")
     assert lines[2].startswith("• `web-02` failed at installing: dpkg: error processing archive")
     assert "and web-07, web-08, web-09" in lines
+    assert "→ Repair web-02, web-03, " in lines[-2]
 
 
 @pytest.mark.parametrize(

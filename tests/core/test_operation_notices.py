@@ -113,7 +113,7 @@ def test_progress_follows_the_tasks_to_the_end() -> None:
     story = Story()
     story.open(1, "17.1.0-ee.0")
     story.add(TaskStarted(task="warmup"), operation="lab-1")
-    assert "0 of 11 tasks done; `warmup` started" in story.progress(1)
+    assert "0 of 11 tasks done; now `warmup`" in story.progress(1)
     story.add(TaskFinished(task="warmup", seconds=1, summary=""), operation="lab-1")
     story.add(TaskFailed(task="main.web", seconds=1, error="x"), operation="lab-1")
     assert "1 of 11 tasks done; `main.web` failed" in story.progress(1)

@@ -97,11 +97,17 @@ def _then(environment: str, task: str, error: TakeoffError) -> str:
         return (
             f"Nothing was changed. {lifted}, `retry {environment}` looks again; `why {environment}` says what blocks."
         )
-    where = f" {error.host}" if isinstance(error, HostError) else ""
     return (
-        f"Repair{where or ' it'}, then `retry {environment}`: only what is not done is done. `rollback check "
+        f"Repair {_to_repair(error)}, then `retry {environment}`: only what is not done is done. `rollback check "
         f"{environment}` says whether going back is possible."
     )
+
+
+def _to_repair(error: TakeoffError) -> str:
+    if isinstance(error, HostError):
+        return error.host
+    bad = error.report.of(Result.FAILED, Result.UNREACHABLE) if error.report else ()
+    return ", ".join(outcome.host for outcome in bad) or "it"
 
 
 def _cut(text: str, longest: int) -> str:

@@ -66,9 +66,9 @@ def journal_notices(
 def progress_notice(one: OperationRecord, record: Record, environment: Environment) -> Notice:
     """Tell what an operation is about and how far it is; the same message from its begin to its end."""
     details = one.details
-    what = _name(details)
+    what, toward = _name(details), "to" if details.kind is OperationKind.ROLLBACK else "of"
     reply = Reply(
-        title=f"{_BEGINS.get(details.kind, ':gear:')} {details.environment}: {what} of {details.package} "
+        title=f"{_BEGINS.get(details.kind, ':gear:')} {details.environment}: {what} {toward} {details.package} "
         f"`{details.version}` {'has begun' if one.outcome is None else _ended(one)}",
         lines=(*_what_is_new(details, record), *_asked(details), _progress(one, environment)),
         link=details.run_url,
@@ -157,7 +157,8 @@ def _what_is_new(details: Operation, record: Record) -> Iterator[str]:
     if not before:
         yield f"the first deploy that is recorded here, {hosts}"
         return
-    yield f"new: `{before}` → `{details.version}`{_step(before, details.version)}, {hosts}"
+    new = "" if details.kind is OperationKind.ROLLBACK else "new: "
+    yield f"{new}`{before}` → `{details.version}`{_step(before, details.version)}, {hosts}"
     commits = [_COMMIT.search(version) for version in (before, details.version)]
     if commits[0] and commits[1]:
         yield f"commits: `{commits[0][1]}`…`{commits[1][1]}`"
@@ -174,9 +175,7 @@ def _step(before: str, after: str) -> str:
     old, new = PackageVersion.parse(before), PackageVersion.parse(after)
     if old.series is None or new.series is None:
         return ""
-    if new < old:
-        return " (back)"
-    if old.series == new.series:
+    if new < old or old.series == new.series:
         return ""
     return " (a new major version)" if old.series[0] != new.series[0] else " (a new minor version)"
 
@@ -189,7 +188,11 @@ def _asked(details: Operation) -> tuple[str, ...]:
 def _progress(one: OperationRecord, environment: Environment) -> str:
     expected = dict.fromkeys((*expected_tasks(one.details, environment), *one.tasks))
     done = sum(1 for task in expected if task in one.tasks and one.tasks[task].state == "finished")
-    now = [f"`{task}` {state.state}" for task, state in one.tasks.items() if state.state != "finished"]
+    now = [
+        f"`{task}` failed" if state.state == "failed" else f"now `{task}`"
+        for task, state in one.tasks.items()
+        if state.state != "finished"
+    ]
     return f"{done} of {counted(len(expected), 'task')} done{'; ' + ', '.join(now) if now and not one.outcome else ''}"
 
 
