@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from takeoff.clients.airflow_api import WaitingApproval
+from takeoff.clients.airflow_api import Run, WaitingApproval
 from takeoff.core.chat_grammar import parse_chat
 from takeoff.core.chat_reply import Reply
 from takeoff.core.chat_rights import Asker
@@ -323,3 +324,23 @@ def test_a_short_version_is_completed_to_what_the_sources_held_or_refused(
     assert "the nearest versions there are 17.1.1-ee.0" in said(server.answer())
     ((_, conf, _),) = scene.airflow.started.values()
     assert conf["version"] == "17.1.1-ee.0"
+
+
+def test_an_unknown_short_version_is_looked_for_anew_before_it_is_refused(
+    scene: ChatScene, client: TestClient, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = KnownPackages(environment="lab", looked_at=NOW - timedelta(hours=1), versions=("17.1.0-ee.0",))
+    scene.airflow.variables["takeoff.packages.lab"] = known.model_dump_json()
+    start = scene.airflow.start_run
+
+    def look(dag_id: str, conf: Mapping[str, Any], note: str = "", run_id: str = "") -> Run:
+        if conf.get("action") == "packages":
+            fresh = known.model_copy(update={"versions": ("17.1.0-ee.0", "17.2.0-ee.0"), "looked_at": NOW})
+            scene.airflow.variables["takeoff.packages.lab"] = fresh.model_dump_json()
+        return start(dag_id, conf, note, run_id)
+
+    monkeypatch.setattr(scene.airflow, "start_run", look)
+    typed(client, server, "deploy lab 17.2.0")
+    assert "`deploy lab 17.2.0-ee.0` has begun" in said(server.answer())
+    typed(client, server, "deploy lab 17.3.0")
+    assert "the sources were asked 0s ago" in said(server.answer())

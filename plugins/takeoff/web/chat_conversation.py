@@ -17,7 +17,7 @@ from takeoff.core.chat_words import ChatMistake
 from takeoff.core.dag_names import packages_variable, state_variable, why_variable
 from takeoff.core.environment import Environment
 from takeoff.core.environment_status import EnvironmentStatus
-from takeoff.core.errors import SourceUnavailable, TakeoffError
+from takeoff.core.errors import SourceUnavailable, TakeoffError, VersionError
 from takeoff.core.known_packages import KnownPackages, completed
 from takeoff.core.why import Why
 from takeoff.web.chat_actions import CONTROLS, ChatActions
@@ -28,6 +28,9 @@ FOLLOWED_S = 300.0
 """Longest wait for the run of an action; after it the link must do."""
 
 LOOK_EVERY_S = 1.0
+
+FRESH = timedelta(minutes=1)
+"""Age of a look at the package sources up to which what it did not find is not looked for again."""
 
 HEARD_AFTER = timedelta(seconds=8)
 """Age of a question at which Airflow surely hears an answer: one that comes before Airflow knows that the asking
@@ -124,7 +127,7 @@ class Conversation:
     def _carry_out(self, command: ChatCommand, request: ChatRequest, tell: Tell) -> None:
         api = self._airflow()
         actions = ChatActions(api, self._links, request)
-        command = self._completed(command, api)
+        command = self._completed(command, api, actions)
         match command.verb:
             case Verb.HELP:
                 tell(help_reply(command.topic))
@@ -158,18 +161,27 @@ class Conversation:
         ended = self._follow(api, started.run)
         tell(self._result(what, api, ended, link, public=not looks))
 
-    def _completed(self, command: ChatCommand, api: AirflowApi) -> ChatCommand:
+    def _completed(self, command: ChatCommand, api: AirflowApi, actions: ChatActions) -> ChatCommand:
         """Complete the version from what was seen of the sources last; if nothing was, the run does it.
 
         Raises:
-            VersionError: it can mean several, or nothing that was seen.
+            VersionError: it can mean several, or nothing that is there, and a fresh look says the same.
         """
-        if not command.version:
+        if not command.version or (known := self._known_packages(api, command.environment)) is None:
             return command
-        name = packages_variable(command.environment)
-        known = written_model(name, api.variable(name), KnownPackages)
-        if known is None:
-            return command
+        try:
+            return self._complete(command, api, known)
+        except VersionError:
+            if self._now() - known.looked_at < FRESH:
+                raise
+        self._follow(api, actions.start(ChatCommand(Verb.PACKAGES, command.environment)).run)
+        return self._complete(command, api, self._known_packages(api, command.environment) or known)
+
+    def _known_packages(self, api: AirflowApi, environment: str) -> KnownPackages | None:
+        name = packages_variable(environment)
+        return written_model(name, api.variable(name), KnownPackages)
+
+    def _complete(self, command: ChatCommand, api: AirflowApi, known: KnownPackages) -> ChatCommand:
         status = self._status(api, command.environment)
         also = [status.deployed, *status.rejected] if status else []
         also += [status.operation.version] if status and status.operation else []
