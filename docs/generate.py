@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from takeoff.core.environment import Environment
 from takeoff.core.environment_status import EnvironmentStatus
+from takeoff.core.fleet_view import FleetView
 from takeoff.core.hosts import Host
 from takeoff.core.package_report import PackageReport
 from takeoff.core.strict_model import Share, StrictModel, format_duration
@@ -38,6 +39,9 @@ PRINTED: dict[str, type[BaseModel]] = {
     "doctor": Diagnosis,
 }
 """Command → what its ``--json`` prints."""
+
+SERVED: dict[str, type[BaseModel]] = {"fleet": FleetView}
+"""Schema's name → what ``GET /takeoff/`` answers."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """What pydantic's schemas are written in."""
@@ -66,16 +70,21 @@ failed, 2 wrong usage or environment file, 3 refused; the object is printed firs
 JSON Schemas: [`docs/json/`](json/). This page is generated from the models by `docs/generate.py`.
 """
 
+FLEET_HEAD = """What the fleet page reads, for users of Airflow: 401 without a login; environments whose deploy DAG the
+user may not read are left out, and who may read none gets 403. It comes from what tasks wrote last (`age_s`,
+`hosts_age_s`), never from the hosts themselves. `status` is described under `takeoff status` above.
+"""
+
 
 def pages() -> dict[Path, str]:
     """Make every generated file: path → text."""
     made = {FOLDER / "environment.md": environment_page(), FOLDER / "json.md": json_page()}
-    for command, model in PRINTED.items():
+    for name, model in (PRINTED | SERVED).items():
         schema = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             **model.model_json_schema(mode="serialization"),
         }
-        made[FOLDER / "json" / f"{command}.json"] = json.dumps(schema, indent=2) + "\n"
+        made[FOLDER / "json" / f"{name}.json"] = json.dumps(schema, indent=2) + "\n"
     return made
 
 
@@ -93,9 +102,14 @@ def environment_page() -> str:
 def json_page() -> str:
     """Describe what each command prints, from the attributes in the models' docstrings."""
     parts = [JSON_HEAD]
-    for command, model in PRINTED.items():
-        parts += [f"## `takeoff {command} ENV --json`\n", f"Schema: [`json/{command}.json`](json/{command}.json)\n"]
+    titles = {name: f"`takeoff {name} ENV --json`" for name in PRINTED} | {"fleet": "`GET /takeoff/`"}
+    for name, model in (PRINTED | SERVED).items():
+        parts += [f"## {titles[name]}\n", f"Schema: [`json/{name}.json`](json/{name}.json)\n"]
+        parts += [FLEET_HEAD] if model is FleetView else []
+        above = {EnvironmentStatus, *_inner_models(EnvironmentStatus)} if model is FleetView else set()
         for inner in dict.fromkeys((model, *_inner_models(model))):
+            if inner in above:
+                continue
             about = _attributes(inner)
             parts += [f"### {inner.__name__}\n", f"{_prose(inner)}\n"] if inner is not model else []
             parts += ["| key | |\n|---|---|"]

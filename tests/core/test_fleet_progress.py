@@ -44,12 +44,13 @@ def step(name: str, after: str = "") -> HostStep:
         ("web-01", step("changed"), NEW, HostState.IN_SERVICE, ""),
         ("web-01", step("unchanged"), NEW, HostState.IN_SERVICE, ""),
         ("web-01", step("failed", "installing"), OLD, HostState.FAILED, "installing"),
+        ("web-01", step("failed", "waiting until healthy"), NEW, HostState.FAILED, "waiting until healthy"),
         ("web-01", step("unreachable"), OLD, HostState.FAILED, "unreachable"),
         ("web-01", step("left behind"), OLD, HostState.LEFT_BEHIND, ""),
         ("sidekiq-01", step("installing"), OLD, HostState.CHANGING, "installing"),
         ("deploy-01", step("migrating"), OLD, HostState.CHANGING, "migrating"),
     ],
-    ids=lambda value: value.step if isinstance(value, HostStep) else None,
+    ids=lambda value: f"{value.step} {value.after}".strip() if isinstance(value, HostStep) else None,
 )
 def test_a_step_of_a_rollout_says_where_the_host_stands(
     environment: Environment, host: str, at: HostStep, version: str, state: HostState, shown: str

@@ -54,6 +54,12 @@ def test_a_rollout_puts_hosts_on_the_operations_version_and_leaves_the_not_reach
     assert (found["web-03"].step, found["web-03"].detail) == ("installing", "web-03 failed")
 
 
+def test_a_host_that_failed_after_its_install_has_the_new_version(environment: Environment) -> None:
+    report = failed("main.web", web_01=(Result.FAILED, "waiting until healthy"), web_02=(Result.FAILED, "draining"))
+    found = hosts_after(Journal().opened().did(report), environment)
+    assert (found["web-01"].version, found["web-02"].version) == (NEW, OLD)
+
+
 def test_a_host_that_failed_within_the_budget_of_a_finished_rollout_is_left_behind(environment: Environment) -> None:
     journal = Journal().opened()
     journal.did(

@@ -45,7 +45,8 @@ class HostProgress(Stored):
         stage: its stage; empty for the blessed node.
         role: its role; ``deploy`` for the blessed node.
         version: the version that was last seen or put on it; empty if none is known.
-        state: where it stands.
+        state: where it stands as far as Takeoff moved it: ``in service``, ``changing`` (its role is not drained for a
+            change), ``drained``, ``failed`` (its detail says whether it serves) or ``left behind``.
         step: what is done with it, or what failed; empty if nothing is.
         detail: more about the step, or what the last rollout did.
         since: when it came to that step or state; ``None`` if nothing was ever done with it.
@@ -157,7 +158,9 @@ def _at_step(known: HostProgress, step: HostStep, operation: OperationRecord, en
             return known.model_copy(update=now | on_target | {"step": "", "state": HostState.IN_SERVICE})
         case Result.FAILED | Result.UNREACHABLE:
             # The step at which it failed says more than that it did.
-            return known.model_copy(update=now | {"step": step.after or step.step, "state": HostState.FAILED})
+            version = on_target if step.after in ON_TARGET_STEPS else {}
+            failed = {"step": step.after or step.step, "state": HostState.FAILED}
+            return known.model_copy(update=now | version | failed)
         case "left behind":
             return known.model_copy(update=now | {"step": "", "state": HostState.LEFT_BEHIND})
     drains = known.role in environment.roles and environment.roles[known.role].drain

@@ -78,7 +78,7 @@ class EnvironmentView(Stored):
         age_s: seconds since the status was read from the journal.
         old: that is longer than the schedule explains.
         target: the version of the open operation, or the deployed one if none is open.
-        answer: what counts most about the next deploy, in one sentence.
+        blocker: what stands in the way of the next deploy, in one sentence; empty if nothing does.
         trouble: package sources that cannot be asked, while they cannot.
         last_deploy: the newest deploy that ended well.
         hosts_age_s: seconds since somebody wrote how far the hosts are.
@@ -91,7 +91,7 @@ class EnvironmentView(Stored):
     age_s: float | None = None
     old: bool = False
     target: str = ""
-    answer: str = ""
+    blocker: str = ""
     trouble: SourceTrouble | None = None
     last_deploy: LastDeploy | None = None
     hosts_age_s: float | None = None
@@ -136,7 +136,7 @@ def environment_view(environment: str, mirrored: Mirrored, now: datetime) -> Env
         age_s=age.total_seconds() if age is not None else None,
         old=age is not None and age > OLD,
         target=target,
-        answer=mirrored.why.answer if mirrored.why is not None else "",
+        blocker=mirrored.why.blocker if mirrored.why is not None else "",
         trouble=mirrored.trouble,
         last_deploy=progress.last_deploy if progress is not None else None,
         hosts_age_s=hosts_age.total_seconds() if hosts_age is not None else None,

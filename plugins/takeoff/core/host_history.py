@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from takeoff.core.environment import Environment
-from takeoff.core.fleet_progress import DEPLOY_ROLE, HostProgress, HostState
+from takeoff.core.fleet_progress import DEPLOY_ROLE, ON_TARGET_STEPS, HostProgress, HostState
 from takeoff.core.journal_entries import (
     Adopted,
     Converged,
@@ -99,9 +99,10 @@ class _History:
 
     def _rolled_out(self, report: RolloutReport, at: datetime, operation: Operation, *, ended_well: bool) -> None:
         for one in report.hosts:
+            if one.result in (Result.CHANGED, Result.UNCHANGED) or one.step in ON_TARGET_STEPS:
+                self._have({one.host: operation.version})
             match one.result:
                 case Result.CHANGED | Result.UNCHANGED:
-                    self._have({one.host: operation.version})
                     self._set(one.host, at, state=HostState.IN_SERVICE, step="", detail=one.reason)
                 case Result.FAILED | Result.UNREACHABLE if ended_well:
                     # A rollout that ends well with such a host has put it to maint: it was within the budget.

@@ -58,15 +58,19 @@ class Why(Stored):
     packages: tuple[str, ...] = ()
 
     @property
+    def blocker(self) -> str:
+        """The first of what blocks the next deploy; empty if nothing does."""
+        return next((finding.sentence() for finding in self.findings if finding.weight is Weight.BLOCKS), "")
+
+    @property
     def answer(self) -> str:
         """The one sentence that counts most."""
-        blocking = [finding for finding in self.findings if finding.weight is Weight.BLOCKS]
         if self.stopped is not None:
             return f"{self.stopped.operation} stopped at {self.stopped.task}: {self.stopped.error}"
         if self.running:
             return f"{self.running} is running"
-        if blocking:
-            return blocking[0].sentence()
+        if self.blocker:
+            return self.blocker
         if self.next_version:
             return f"nothing is in the way: {self.next_version} is deployed by the next run"
         return "nothing is in the way, and there is no newer package that qualifies"

@@ -25,7 +25,6 @@ export function EnvironmentCard({ one, now }) {
 
 function Title({ one }) {
   const { status } = one;
-  const open = status?.operation && status.operation.outcome === null;
   return h(
     Flex,
     { justify: "space-between", align: "baseline", wrap: "wrap", gap: 2 },
@@ -34,11 +33,18 @@ function Title({ one }) {
       { gap: 3, wrap: "wrap" },
       h(Heading, { size: "lg" }, one.environment),
       status && h(Text, { as: "span" }, status.package, " ", h(Version, null, status.deployed || "not adopted yet")),
-      open && h(Badge, { colorPalette: "blue" }, `${words(status.operation.kind)} in progress`),
+      isOpen(status) && h(OperationBadge, { operation: status.operation }),
       status?.hold && h(Badge, { colorPalette: "orange" }, "paused"),
     ),
     status && h(Aside, { title: clock(status.looked_at) }, `as of ${duration(youngest(one))} ago`),
   );
+}
+
+function OperationBadge({ operation }) {
+  const kind = operation.kind.replaceAll("_", "-");
+  return failedTask(operation)
+    ? h(Badge, { colorPalette: "failed", variant: "solid" }, `${kind} stopped`)
+    : h(Badge, { colorPalette: "blue" }, `${kind} in progress`);
 }
 
 function DeployDag({ one }) {
@@ -49,7 +55,7 @@ function DeployDag({ one }) {
 function warnings(one, now) {
   const { status } = one;
   const found = [];
-  const failed = status?.operation?.outcome === null && status.operation.tasks.find((task) => task.state === "failed");
+  const failed = isOpen(status) && failedTask(status.operation);
   if (failed) {
     const since = failed.at ? `, ${duration(secondsBetween(failed.at, now))} ago` : "";
     found.push(h(Alert, { key: "failed", status: "error" }, `Stopped at ${failed.task}${since}: ${failed.text}`));
@@ -74,12 +80,13 @@ function warnings(one, now) {
 function holdText(hold, now) {
   const until = hold.until ? ` until ${clock(hold.until)}` : "";
   const lasting = duration(secondsBetween(hold.since, now));
-  return `Automatic deploys are paused${until} by ${hold.by}, for ${lasting} now: ${hold.reason}`;
+  const too = hold.stops ? `, and ${hold.stops} stops too` : "";
+  return `Automatic deploys are paused${until} by ${hold.by}, for ${lasting} now${too}: ${hold.reason}`;
 }
 
 function Footer({ one, now }) {
   const { status, last_deploy: last } = one;
-  const open = status.operation && status.operation.outcome === null;
+  const open = isOpen(status);
   const lines = [];
   if (status.pending) {
     const { names, since } = status.pending;
@@ -88,7 +95,7 @@ function Footer({ one, now }) {
     const where = open ? null : [": ", h(Link, { key: "where", to: "/required_actions" }, "Required Actions")];
     lines.push(h(Text, { key: "pending", title: names.join("\n") }, told, where));
   }
-  if (!open && one.answer) lines.push(h(Text, { key: "next" }, `Next deploy: ${one.answer}`));
+  if (!open) lines.push(h(Text, { key: "next" }, `Next deploy: ${one.blocker || "nothing stands in its way"}`));
   if (last) {
     const took = duration(secondsBetween(last.opened_at, last.closed_at));
     const ago = duration(secondsBetween(last.closed_at, now));
@@ -109,6 +116,10 @@ function youngest(one) {
   return Math.min(one.age_s, one.hosts_age_s ?? Infinity);
 }
 
-function words(name) {
-  return name.replaceAll("_", "-");
+function isOpen(status) {
+  return Boolean(status?.operation) && status.operation.outcome === null;
+}
+
+function failedTask(operation) {
+  return operation.tasks.find((task) => task.state === "failed");
 }

@@ -39,7 +39,7 @@ function rows(group, target, now) {
   const shown = new Set(group.differing);
   const summary = h(
     Table.Row,
-    { key: name, bg: "transparent", "data-testid": `group-${name}` },
+    { key: name, bg: "transparent", verticalAlign: "top", "data-testid": `group-${name}` },
     h(Table.Cell, { fontWeight: "medium" }, name),
     h(
       Table.Cell,
@@ -47,7 +47,7 @@ function rows(group, target, now) {
       h(
         HStack,
         { gap: 2 },
-        h(Bar, { done: group.on_target, total }),
+        h(Bar, { done: group.on_target, total, all: group.differing.length === 0 }),
         h(Text, { whiteSpace: "nowrap" }, `${group.on_target} of ${total}`),
       ),
     ),
@@ -60,20 +60,20 @@ function rows(group, target, now) {
         ...Object.entries(group.states).map(([state, count]) => h(State, { key: state, state, count })),
       ),
     ),
-    h(Table.Cell, null, h(Versions, { versions: group.versions, target }), h(AllHosts, { hosts: group.hosts })),
+    h(Table.Cell, null, h(Versions, { versions: group.versions, target }), h(AllHosts, { hosts: group.hosts, target })),
   );
   const differing = group.hosts.filter((host) => shown.has(host.host));
   return [summary, ...differing.map((host) => h(HostRow, { key: `${name}/${host.host}`, host, now }))];
 }
 
-function Bar({ done, total }) {
+function Bar({ done, total, all }) {
   return h(
     Progress.Root,
     {
       value: total ? (100 * done) / total : 0,
       w: "6rem",
       size: "sm",
-      colorPalette: done === total ? "success" : "running",
+      colorPalette: all && done === total ? "success" : "running",
     },
     h(Progress.Track, null, h(Progress.Range)),
   );
@@ -99,8 +99,8 @@ function Versions({ versions, target }) {
   );
 }
 
-/** The hosts by name; many are folded away with their versions, because a fleet may have hundreds. */
-function AllHosts({ hosts }) {
+/** The hosts by name, with the version of those that have another; many are folded away: a fleet may have hundreds. */
+function AllHosts({ hosts, target }) {
   if (hosts.length <= NAMED) return h(Aside, null, hosts.map((host) => host.host).join(", "));
   return h(
     Box,
@@ -108,9 +108,14 @@ function AllHosts({ hosts }) {
     h(Box, { as: "summary", cursor: "pointer" }, `all ${hosts.length}`),
     h(
       Box,
-      { pt: 1, display: "grid", gridTemplateColumns: "repeat(auto-fill, minmax(16rem, 1fr))", columnGap: 4 },
+      { pt: 1, display: "grid", gridTemplateColumns: "repeat(auto-fill, minmax(9rem, 1fr))", columnGap: 4 },
       ...hosts.map((host) =>
-        h(Text, { key: host.host, title: host.detail }, `${host.host} `, h(Version, null, host.version)),
+        h(
+          Text,
+          { key: host.host, title: host.detail },
+          host.host,
+          host.version !== target && h(Box, { color: "fg" }, h(Version, null, host.version)),
+        ),
       ),
     ),
   );
@@ -119,7 +124,7 @@ function AllHosts({ hosts }) {
 function HostRow({ host, now }) {
   return h(
     Table.Row,
-    { bg: "bg.subtle", "data-testid": `host-${host.host}` },
+    { bg: "bg.subtle", verticalAlign: "top", "data-testid": `host-${host.host}` },
     h(Table.Cell, { pl: 6 }, host.host),
     h(Table.Cell, null, h(Version, null, host.version)),
     h(Table.Cell, null, h(State, { state: host.state })),
