@@ -70,6 +70,13 @@ def test_an_unreachable_host_within_the_budget_is_told_and_stops_nothing() -> No
     assert results(report)["main-web-2"] is Result.UNREACHABLE
 
 
+def test_the_silence_of_a_host_that_was_left_behind_before_costs_no_budget() -> None:
+    simulated = fleet_of(3)
+    simulated.hosts["main-web-1"].down = True
+    report = run_virtually(warm_up(simulated.fleet, simulated.lease(), left_behind={"main-web-1"}))
+    assert [one.host for one in report.of(Result.UNREACHABLE)] == ["main-web-1"]
+
+
 def test_rule_1_a_superseded_driver_stops() -> None:
     simulated = fleet_of(3)
     simulated.hosts["main-web-1"].epoch = 9

@@ -19,12 +19,26 @@ STEP = "warmup"
 _FETCHED = re.compile(r"^fetched=(\d+|installed)$", re.MULTILINE)
 
 
-async def warm_up(fleet: Fleet, lease: Lease, *, hosts: Collection[str] = (), rollback: bool = False) -> RolloutReport:
+async def warm_up(
+    fleet: Fleet,
+    lease: Lease,
+    *,
+    hosts: Collection[str] = (),
+    left_behind: Collection[str] = (),
+    rollback: bool = False,
+) -> RolloutReport:
     """Download on the blessed node and every host, or on some, at most ``warmup_parallel`` at once.
 
     Disk space is looked at first. The file in apt's cache is compared with the SHA256 that the operation pinned. Run
     again, only hosts on which it did not succeed do anything; what apt's cache loses later is fetched again by the
     install.
+
+    Args:
+        fleet: the environment.
+        lease: the right to change it.
+        hosts: only these; all if empty.
+        left_behind: hosts that were left behind before: their silence costs the budget nothing.
+        rollback: the package may be older than what is installed.
 
     Returns:
         Every host once: changed (fetched, with the number of bytes), unchanged (it was there), or, within the
@@ -52,8 +66,9 @@ async def warm_up(fleet: Fleet, lease: Lease, *, hosts: Collection[str] = (), ro
     report = RolloutReport(hosts=tuple(outcomes))
     budget = Budget.of(fleet.environment.failure_budget, len(every))
     failed, unreachable = report.of(Result.FAILED), report.of(Result.UNREACHABLE)
-    if spent := budget.spent_by(len(failed), len(unreachable)):
-        told = "; ".join(f"{outcome.host}: {outcome.reason}" for outcome in (*failed, *unreachable))
+    silent = [outcome for outcome in unreachable if outcome.host not in left_behind]
+    if spent := budget.spent_by(len(failed), len(silent)):
+        told = "; ".join(f"{outcome.host}: {outcome.reason}" for outcome in (*failed, *silent))
         error = BudgetSpent(f"warmup: {spent}: {told} — repair them and try the task again; nothing was installed")
         error.report = report
         raise error
