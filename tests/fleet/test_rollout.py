@@ -179,6 +179,14 @@ def test_more_unreachable_hosts_than_allowed_stop_the_rollout_before_anything_is
     assert simulated.balancers["lb-01"].sets == []
 
 
+def test_the_silence_of_a_host_that_was_left_behind_before_costs_no_budget() -> None:
+    simulated = fleet_of(3)
+    simulated.hosts["main-web-1"].down = True
+    report = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web", left_behind={"main-web-1"}))
+    assert list(left_behind_by(report)) == ["main-web-1"]
+    assert len(report.of(Result.CHANGED)) == 2
+
+
 def test_a_host_that_was_left_behind_is_taken_out_of_our_maint_when_it_returns() -> None:
     simulated = fleet_of(2)
     simulated.balancers["lb-01"].servers["web", "main-web-1"].state = "maint"
@@ -253,21 +261,6 @@ def test_rule_1_a_superseded_driver_changes_nothing_more() -> None:
     assert simulated.hosts["main-web-1"].started == ["install"]
     assert simulated.hosts["main-web-2"].started == []
     assert results(stopped.value.report)["main-web-2"] is Result.NOT_REACHED
-
-
-def test_a_halted_rollout_finishes_the_host_in_flight_and_begins_none() -> None:
-    simulated = fleet_of(3)
-    with pytest.raises(CheckFailed, match="halted on request") as halted:
-        run_virtually(
-            roll_out(
-                simulated.fleet,
-                simulated.lease(),
-                "web",
-                halted=lambda: "install" in simulated.hosts["main-web-1"].started,
-            )
-        )
-    assert list(results(halted.value.report).values()) == [Result.CHANGED, Result.NOT_REACHED, Result.NOT_REACHED]
-    assert simulated.serving("web") == {"main-web-1", "main-web-2", "main-web-3"}
 
 
 def test_a_rollback_moves_the_hosts_of_all_stages_with_its_own_batch() -> None:

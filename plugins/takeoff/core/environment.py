@@ -59,6 +59,10 @@ class FailureBudget(StrictModel):
     """Hosts on which a step failed."""
     unreachable: Share = Share(0)
     """Hosts that gave no answer; each is put to maint and left behind until `takeoff converge`."""
+    slow: Share = Share(0)
+    """Hosts that took longer than `slow_after`; they are finished all the same, and serve."""
+    slow_after: Duration | None = None
+    """Time from a host's leave to its return after which it counts as slow; none ever does if absent."""
 
 
 def _or_bare_list(schema: dict[str, Any]) -> None:

@@ -113,6 +113,10 @@ class FloorReached(CheckFailed):
     """Going on would leave fewer serving hosts than the floor: nothing was begun; repair a host and try again."""
 
 
+class Halted(CheckFailed):
+    """A person asked for it: what was in flight was finished, nothing else was begun, until they let it go on."""
+
+
 class BudgetSpent(CheckFailed):
     """More hosts failed than the failure budget allows: the rollout stopped; repair them and try the task again."""
 

@@ -142,11 +142,12 @@ class VersionRejected(Stored):
 
 
 class HoldSet(Stored):
-    """Automatic deploys are paused."""
+    """Automatic deploys are paused; with ``stop_after`` the operation that is open then stops too, hosts finished."""
 
     kind: Literal["hold_set"] = "hold_set"
     reason: str
     until: datetime | None = None
+    stop_after: Literal["", "host", "batch"] = ""
 
 
 class HoldLifted(Stored):

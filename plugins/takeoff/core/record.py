@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from takeoff.core.journal_entries import (
     FIRST,
@@ -29,12 +30,23 @@ from takeoff.core.operation import Driver, Operation, OperationKind, Outcome, St
 
 
 class Hold(Stored):
-    """The pause of automatic deploys."""
+    """The pause of automatic deploys.
+
+    Attributes:
+        by: who set it.
+        reason: why, in their words.
+        since: since when.
+        until: when it lifts itself; for ever if ``None``.
+        stops: id of the operation that it stops too, the one that was open when it was set; empty if none.
+        stop_after: whether that stops after the hosts in flight, or after the batch.
+    """
 
     by: str
     reason: str
     since: datetime
     until: datetime | None = None
+    stops: str = ""
+    stop_after: Literal["", "host", "batch"] = ""
 
     def active(self, now: datetime) -> bool:
         """Whether it still holds."""
@@ -156,8 +168,11 @@ def _changes(record: Record, entry: Entry) -> dict[str, object]:
         case AuthorityMoved(authority=authority, host=host):
             former = (record.authority, *record.former_authorities) if record.authority else ()
             return {"authority": authority, "authority_host": host, "former_authorities": former}
-        case HoldSet(reason=reason, until=until):
-            return {"hold": Hold(by=entry.by, reason=reason, since=entry.at, until=until)}
+        case HoldSet(reason=reason, until=until, stop_after=stop_after):
+            holder = record.open_operation
+            stops = holder.details.id if holder is not None and stop_after else ""
+            hold = Hold(by=entry.by, reason=reason, since=entry.at, until=until, stops=stops, stop_after=stop_after)
+            return {"hold": hold}
         case HoldLifted():
             return {"hold": None}
         case VersionRejected(version=version, reason=reason):

@@ -27,6 +27,7 @@ class HostOutcome(Stored):
         reason: why; for a changed one, from which version to which.
         seconds: how long it took.
         step: the step at which it ended, if it did not end well.
+        slow: it took longer than the environment allows.
     """
 
     host: str
@@ -34,6 +35,7 @@ class HostOutcome(Stored):
     reason: str
     seconds: float = 0.0
     step: str = ""
+    slow: bool = False
 
 
 class RolloutReport(Stored):
@@ -59,11 +61,15 @@ class RolloutReport(Stored):
 def summarise(outcomes: Iterable[HostOutcome]) -> str:
     """Count outcomes by result and name the hosts of the bad ones; ``no hosts`` if there are none."""
     by_result: dict[Result, list[str]] = {}
+    slow: list[str] = []
     for outcome in outcomes:
+        slow += [outcome.host] if outcome.slow else []
         by_result.setdefault(outcome.result, []).append(outcome.host)
     parts = []
     for result in Result:
         if hosts := by_result.get(result):
             named = f" ({', '.join(hosts)})" if result in (Result.FAILED, Result.UNREACHABLE) else ""
             parts.append(f"{len(hosts)} {result.value}{named}")
+    if slow:
+        parts.append(f"{len(slow)} slow ({', '.join(slow)})")
     return ", ".join(parts) or "no hosts"

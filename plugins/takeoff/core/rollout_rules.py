@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from takeoff.core.environment import FailureBudget
 from takeoff.core.strict_model import Share
@@ -62,27 +63,50 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Halt:
+    """A person's wish that no further host begins.
+
+    Attributes:
+        by: who.
+        reason: why, in their words.
+        after: whether the hosts in flight are the last ones, or those of the batch that is not complete yet.
+    """
+
+    by: str
+    reason: str
+    after: Literal["host", "batch"]
+
+    def now(self, begun: int, batch: int) -> bool:
+        """Whether it takes effect when so many hosts have begun."""
+        return self.after == "host" or begun % batch == 0
+
+
+@dataclass(frozen=True)
 class Budget:
     """What a failure budget allows in one rollout.
 
     Attributes:
         failed: hosts that may fail.
         unreachable: hosts that may give no answer.
+        slow: hosts that may take longer than the environment allows.
     """
 
     failed: int
     unreachable: int
+    slow: int = 0
 
     @classmethod
     def of(cls, settings: FailureBudget, hosts: int) -> Budget:
         """Count out the environment's budget for a rollout of that many hosts, rounded down."""
-        return cls(settings.failed.at_most(hosts), settings.unreachable.at_most(hosts))
+        return cls(settings.failed.at_most(hosts), settings.unreachable.at_most(hosts), settings.slow.at_most(hosts))
 
-    def spent_by(self, failed: int, unreachable: int) -> str:
-        """Say which budget is spent; empty while neither is."""
+    def spent_by(self, failed: int, unreachable: int, slow: int = 0) -> str:
+        """Say which budget is spent; empty while none is."""
         parts = []
         if failed > self.failed:
             parts.append(f"{failed} failed ({self.failed} allowed)")
         if unreachable > self.unreachable:
             parts.append(f"{unreachable} unreachable ({self.unreachable} allowed)")
+        if slow > self.slow:
+            parts.append(f"{slow} slow ({self.slow} allowed)")
         return " and ".join(parts)

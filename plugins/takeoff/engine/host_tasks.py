@@ -8,6 +8,7 @@ from takeoff.core.operation import OperationKind
 from takeoff.core.record_gates import some
 from takeoff.core.reports import Result, RolloutReport
 from takeoff.core.task_ids import TaskSpec
+from takeoff.engine.halting import HaltAsked
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.task_result import TaskResult
 from takeoff.fleet.migrations import migrate
@@ -17,7 +18,14 @@ from takeoff.fleet.warmup import warm_up
 
 async def warm_up_hosts(part: OperationPart, task: TaskSpec) -> TaskResult:
     """Download and verify the package on every host."""
-    report = await warm_up(part.fleet, part.lease, hosts=part.operation.converging, rollback=_is_rollback(part))
+    known = (await part.session.journal.read()).left_behind
+    report = await warm_up(
+        part.fleet,
+        part.lease,
+        hosts=part.operation.converging,
+        left_behind=tuple(known),
+        rollback=_is_rollback(part),
+    )
     return TaskResult(summary=report.summary, report=report)
 
 
@@ -46,6 +54,7 @@ async def roll_out_role(part: OperationPart, task: TaskSpec) -> TaskResult:
         hosts=part.operation.converging or None,
         rollback=_is_rollback(part),
         left_behind=tuple(known),
+        halted=HaltAsked(part),
     )
     if entries := _entries(report, known):
         await part.tell(*entries)

@@ -13,6 +13,7 @@ from takeoff.core.record import Record
 from takeoff.core.reports import RolloutReport
 from takeoff.core.task_ids import TaskKind, TaskSpec
 from takeoff.engine.finishing import finish
+from takeoff.engine.halting import refuse_halted
 from takeoff.engine.host_tasks import migrate_regularly, roll_out_role, warm_up_hosts
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.post_deploy_work import migrate_after_deploy, migrate_pending_first
@@ -52,6 +53,7 @@ async def run_task(
             :func:`takeoff.fleet.migrations.follow_migrations`, then run the task again, which attaches to them.
         Superseded: the operation is closed, or another driver has taken over; says by what.
         HostUnreachable: worth another try.
+        Halted: a person stopped the operation; journalled, and it stays open.
         BudgetSpent, CheckFailed, CommandFailed, MigrationFailed: journalled; the operation stays open.
     """
     if (work := _WORK.get(task.kind)) is None:
@@ -62,6 +64,7 @@ async def run_task(
     await part.tell(TaskStarted(task=task.id))
     begun = session.clock.monotonic()
     try:
+        await refuse_halted(part, task)
         await part.announce()
         result = await work(part, task)
     except Superseded:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
-from takeoff.core.errors import BudgetSpent, CheckFailed, FloorReached, HostError, HostUnreachable, TakeoffError
+from takeoff.core.errors import BudgetSpent, CheckFailed, FloorReached, Halted, HostError, HostUnreachable, TakeoffError
 from takeoff.core.operation import Lease
 from takeoff.core.reports import HostOutcome, Result, RolloutReport
-from takeoff.core.rollout_rules import Budget, Moment, batch_size, floor_count
+from takeoff.core.rollout_rules import Budget, Halt, Moment, batch_size, floor_count
+from takeoff.core.strict_model import format_duration
 from takeoff.fleet.fleet import Fleet
 from takeoff.fleet.host_rollout import HostRollout
 from takeoff.fleet.host_service import HostService
@@ -21,6 +22,14 @@ FLOOR_PATIENCE_S = 60.0
 _LOOK_AGAIN_S = 2.0
 
 
+Halting = Callable[[], Awaitable[Halt | None]]
+"""Asked before each host begins: whether a person wants that none does."""
+
+
+async def never() -> None:
+    """Halt nothing."""
+
+
 async def roll_out(
     fleet: Fleet,
     lease: Lease,
@@ -30,7 +39,7 @@ async def roll_out(
     hosts: Collection[str] | None = None,
     rollback: bool = False,
     left_behind: Collection[str] = (),
-    halted: Callable[[], bool] = lambda: False,
+    halted: Halting = never,
 ) -> RolloutReport:
     """Move a role's hosts to ``lease.operation.version``; safe to run again, only what is not done is done.
 
@@ -45,7 +54,7 @@ async def roll_out(
         hosts: only these of them, as ``converge`` moves single hosts; all if ``None``.
         rollback: downgrade, with the rollback's batch size.
         left_behind: hosts that an earlier rollout put to maint; of those the maint is ours and is lifted.
-        halted: asked before each host begins; once it says yes none begins, as when a budget is spent.
+        halted: asked before each host begins: whether a person wants that none begins. Hosts in flight are finished.
 
     Returns:
         Every host once. The unreachable and failed ones in it are within the budget; they are in maint and must be
@@ -56,7 +65,7 @@ async def roll_out(
         FloorReached: no further host may leave without falling under the floor; ``report`` has every host.
         BalancerSilent: a balancer gave no answer, or could not be told this driver; hosts in flight were finished;
             ``report`` has every host.
-        CheckFailed: it was halted; ``report`` has every host.
+        Halted: a person wanted it; ``report`` has every host.
         Superseded: another driver or operation has taken over; ``report`` has every host.
     """
     members = [member.host.name for member in fleet.environment.members(stage, role)]
@@ -81,6 +90,8 @@ class _Rollout:
 
     Attributes:
         stopped: why no further host begins.
+        slow: hosts that took, or take, longer than the environment allows.
+        begun: how many hosts have begun.
         leaving: hosts without a balancer that were let go and are not back.
     """
 
@@ -92,7 +103,7 @@ class _Rollout:
         hosts: list[str],
         rollback: bool,
         left_behind: Collection[str],
-        halted: Callable[[], bool],
+        halted: Halting,
     ) -> None:
         environment = fleet.environment
         everywhere = [member.host.name for member in environment.members(role=role)]
@@ -109,9 +120,12 @@ class _Rollout:
         self.stopped: TakeoffError | None = None
         self.leaving: set[str] = set()
         self.gate = asyncio.Lock()
+        self.slow: set[str] = set()
+        self.begun = 0
+        self.halt: Halt | None = None
 
     def report(self) -> RolloutReport:
-        reason = f"not begun, because {_why(self.stopped)}"
+        reason = f"not begun, because {_why(self.stopped, self.halt)}"
         return RolloutReport(
             hosts=tuple(
                 self.outcomes.get(host) or HostOutcome(host=host, result=Result.NOT_REACHED, reason=reason)
@@ -140,8 +154,14 @@ class _Rollout:
             await asyncio.gather(*self.moving, return_exceptions=True)
             raise
         if self.stopped:
-            # Hosts that were in flight may have failed since: the message must name them too.
-            raise self._budget_spent() if isinstance(self.stopped, BudgetSpent) else self.stopped
+            # Hosts that were in flight have ended since: the message must count them too.
+            match self.stopped:
+                case BudgetSpent():
+                    raise self._budget_spent()
+                case Halted():
+                    raise self._halted()
+                case _:
+                    raise self.stopped
 
     async def leave_behind(self) -> None:
         """Put the hosts that the budget allows to fail to maint, so that no reload can let them serve.
@@ -182,10 +202,11 @@ class _Rollout:
         """Let every host begin that may now; decide to stop if none ever may."""
         give_up = self.fleet.clock.monotonic() + FLOOR_PATIENCE_S
         while self.waiting and not self.stopped and len(self.moving) < self.batch:
-            if self.halted():
-                self.stopped = CheckFailed(f"the rollout of role {self.role} was halted on request")
-                return
             try:
+                self.halt = await self.halted()
+                if self.halt is not None and self.halt.now(self.begun, self.batch):
+                    self.stopped = self._halted()
+                    return
                 serving = await self.serving.now()
             except TakeoffError as error:
                 self.stopped = error
@@ -194,6 +215,7 @@ class _Rollout:
             moment = Moment(tuple(self.waiting), out, serving, self.batch, self.floor)
             if (host := moment.next_host()) is not None:
                 self.waiting.remove(host)
+                self.begun += 1
                 self.moving[asyncio.create_task(self._move(host))] = host
             elif self.moving:
                 return
@@ -222,6 +244,7 @@ class _Rollout:
             rollback=self.rollback,
             may_leave=lambda: self._may_leave(host),
         )
+        watch = asyncio.create_task(self._watch_time(host, one))
         try:
             said = await one.run()
         except TakeoffError as error:
@@ -233,8 +256,19 @@ class _Rollout:
             told = "; ".join((said, *service.notes))
             self._record(host, Result.CHANGED, told, seconds=fleet.clock.monotonic() - started)
         finally:
+            watch.cancel()
             self.leaving.discard(host)
             self.serving.forget(host)
+
+    async def _watch_time(self, host: str, one: HostRollout) -> None:
+        """Count a host as slow once its time is over; it goes on, and may be the last one to begin."""
+        if (limit := self.fleet.environment.failure_budget.slow_after) is None:
+            return
+        await self.fleet.clock.sleep(limit.total_seconds())
+        self.slow.add(host)
+        self.fleet.progress.line(f"{host}: slow: {one.step} still after {format_duration(limit)}; it goes on")
+        if self.stopped is None and self._spent():
+            self.stopped = self._budget_spent()
 
     async def _may_leave(self, host: str) -> None:
         """Wait until the role can spare a host that is about to stop; one that was drained has left already."""
@@ -266,20 +300,42 @@ class _Rollout:
             self.stopped = self._budget_spent()
 
     def _record(self, host: str, result: Result, reason: str, *, step: str = "", seconds: float = 0.0) -> None:
-        self.outcomes[host] = HostOutcome(host=host, result=result, reason=reason, step=step, seconds=round(seconds, 3))
+        self.outcomes[host] = HostOutcome(
+            host=host, result=result, reason=reason, step=step, seconds=round(seconds, 3), slow=host in self.slow
+        )
         self.fleet.progress.host(host, result.value, reason)
 
     def _spent(self) -> str:
-        results = [outcome.result for outcome in self.outcomes.values()]
-        return self.budget.spent_by(results.count(Result.FAILED), results.count(Result.UNREACHABLE))
+        # What was left behind before is known to be silent, and costs nothing more.
+        results = [
+            outcome.result
+            for host, outcome in self.outcomes.items()
+            if outcome.result is not Result.UNREACHABLE or host not in self.left_behind
+        ]
+        # A slow host counts as such however it ends: what stopped the rollout must not be undone by it.
+        return self.budget.spent_by(results.count(Result.FAILED), results.count(Result.UNREACHABLE), len(self.slow))
 
     def _budget_spent(self) -> BudgetSpent:
         report = self.report()
         bad = report.of(Result.FAILED, Result.UNREACHABLE)
-        told = "\n".join(f"{one.host} at {one.step}: {one.reason}" for one in bad)
+        told = "\n".join(
+            (
+                *(f"{one.host} at {one.step}: {one.reason}" for one in bad),
+                *(f"{one.host} took {one.seconds:.0f} s: {one.reason}" for one in report.hosts if one.slow),
+            )
+        )
         return BudgetSpent(
             f"role {self.role}: {self._spent()}, so the rollout stopped ({report.summary}); repair and try the task "
             f"again, only what is not done will be done:\n{told}"
+        )
+
+    def _halted(self) -> Halted:
+        by, reason, name = "somebody", "", self.fleet.environment.name
+        if self.halt is not None:
+            by, reason = self.halt.by, f" ({self.halt.reason})"
+        return Halted(
+            f"role {self.role}: stopped by {by}{reason}; the hosts in flight were finished and none began after them "
+            f"({self.report().summary}): `takeoff resume {name}`, then try the task again"
         )
 
     def _floor_reached(self, serving: frozenset[str]) -> FloorReached:
@@ -291,13 +347,15 @@ class _Rollout:
         )
 
 
-def _why(stopped: TakeoffError | None) -> str:
+def _why(stopped: TakeoffError | None, halt: Halt | None) -> str:
     """Say for a host that was not reached what stopped the rollout; the error itself tells the rest."""
     match stopped:
         case BudgetSpent():
             return "a failure budget was spent"
         case FloorReached():
             return "the floor was reached"
+        case Halted():
+            return f"{halt.by} stopped the rollout ({halt.reason})" if halt else "the rollout was stopped"
         case BalancerSilent():
             return f"load balancer {stopped.host} gave no answer"
         case None:

@@ -1,0 +1,61 @@
+"""A person's wish that an operation stops with no host in flight: asked for with the pause, kept in the journal."""
+
+from __future__ import annotations
+
+from takeoff.core.errors import Halted
+from takeoff.core.record import Record
+from takeoff.core.rollout_rules import Halt
+from takeoff.core.task_ids import TaskKind, TaskSpec
+from takeoff.engine.operation_part import OperationPart
+
+ASK_S = 2.0
+"""How old the journal's word may be."""
+
+STOPPABLE = (TaskKind.PENDING_POST_DEPLOY, TaskKind.WARMUP, TaskKind.MIGRATIONS, TaskKind.ROLLOUT)
+"""Tasks that do not begin once the operation is to stop; a rollout that runs stops between two hosts."""
+
+
+class HaltAsked:
+    """Asks the journal again and again whether an operation is to stop; read at most once in ``ASK_S``."""
+
+    def __init__(self, part: OperationPart) -> None:
+        self._part = part
+        self._asked_at = float("-inf")
+        self._halt: Halt | None = None
+
+    async def __call__(self) -> Halt | None:
+        """Say who wants it, and why.
+
+        Raises:
+            Superseded: the operation is over, or another driver has taken over.
+            HostUnreachable: the authority gives no answer: whether anybody wants it is not known.
+        """
+        clock = self._part.session.clock
+        if clock.monotonic() - self._asked_at >= ASK_S:
+            asked_at = clock.monotonic()
+            record = await self._part.session.journal.read()
+            self._part.still_ours(record)
+            self._halt, self._asked_at = halt_of(self._part, record), asked_at
+        return self._halt
+
+
+def halt_of(part: OperationPart, record: Record) -> Halt | None:
+    """Find in a record whether the operation is to stop."""
+    hold = record.hold
+    if hold is None or hold.stops != part.operation.id or not hold.active(part.session.clock.now()):
+        return None
+    return Halt(by=hold.by, reason=hold.reason, after="batch" if hold.stop_after == "batch" else "host")
+
+
+async def refuse_halted(part: OperationPart, task: TaskSpec) -> None:
+    """Let no further task that changes hosts begin in an operation that is to stop.
+
+    Raises:
+        Halted: it is to stop.
+    """
+    if task.kind not in STOPPABLE or (halt := halt_of(part, await part.session.journal.read())) is None:
+        return
+    raise Halted(
+        f"{task.id} was not begun: {part.operation.id} was stopped by {halt.by} ({halt.reason}); `takeoff resume "
+        f"{part.session.environment.name}`, then try the task again"
+    )
