@@ -64,7 +64,8 @@ def _pieces(lines: tuple[str, ...]) -> list[str]:
             pieces[-1] += f"\n{text}"
         else:
             pieces.append(text)
-    return pieces[:40]  # A message has at most 50 blocks.
+    # A message has at most 50 blocks, and none that is empty.
+    return [piece for piece in pieces if piece.strip()][:40]
 
 
 def _section(text: str) -> dict[str, Any]:

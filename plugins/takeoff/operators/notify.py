@@ -7,7 +7,6 @@ import re
 
 from airflow.sdk import Variable
 from pydantic import ValidationError
-from slack_sdk.errors import SlackApiError
 
 from takeoff.core.chat_reply import Reply
 from takeoff.core.dag_names import told_variable
@@ -16,7 +15,6 @@ from takeoff.core.errors import TakeoffError
 from takeoff.core.failure_notice import failure_notice
 from takeoff.core.notice import Notice, Posted, Told
 from takeoff.operators.airflow_run import AirflowRun
-from takeoff.operators.slack_channel import SlackChannel
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +31,8 @@ def notify(environment: Environment, *notices: Notice) -> None:
     if slack is None or not notices:
         return
     try:
+        from takeoff.operators.slack_channel import SlackChannel
+
         channel, told = SlackChannel(slack), read_told(environment.name)
         for notice in notices:
             posted = channel.post(notice.reply, told.thread_of(notice), aloud=notice.aloud)
@@ -109,8 +109,8 @@ def keep_told(environment: str, told: Told) -> None:
 
 def said_by_slack(error: Exception) -> str:
     """Say in a line what went wrong with Slack."""
-    if isinstance(error, SlackApiError):
-        return f"Slack refuses it: {error.response.get('error') or f'status {error.response.status_code}'}"
+    if refusal := _refusal(error):
+        return f"Slack refuses it: {refusal}"
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -120,8 +120,16 @@ def _edited(environment: Environment, posted: Posted, reply: Reply) -> Posted | 
     if slack is None:
         return None
     try:
+        from takeoff.operators.slack_channel import SlackChannel
+
         return SlackChannel(slack).edit(posted, reply)
     except Exception as error:
         log.warning("A message in Slack was not edited, the task goes on: %s", said_by_slack(error))
-        gone = isinstance(error, SlackApiError) and error.response.get("error") in GONE
-        return None if gone else posted
+        return None if _refusal(error) in GONE else posted
+
+
+def _refusal(error: Exception) -> str:
+    """Name Slack's own word for a refusal; empty if it is none of Slack's."""
+    from slack_sdk.errors import SlackApiError
+
+    return str(error.response.get("error") or "") if isinstance(error, SlackApiError) else ""
