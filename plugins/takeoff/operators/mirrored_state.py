@@ -57,7 +57,7 @@ class _Mirror:
         self._before: FleetProgress | None = None
 
     async def keep(self) -> None:
-        seq, changes, written = self._session.journal.known.seq, self._steps.changes, time.monotonic()
+        seq, changes, written = self._session.journal.known.seq, 0, time.monotonic()
         while True:
             await asyncio.sleep(LOOK_S)
             if self._session.journal.known.seq != seq:
