@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -68,6 +69,13 @@ def test_the_pages_modules_are_served_as_they_are(name: str) -> None:
 @pytest.mark.parametrize("name", ["fleet.css", "..%2Ffleet_routes.py", "%2e%2e/fleet_routes.py"])
 def test_nothing_but_the_pages_modules_is_served(name: str) -> None:
     assert client_of(lambda dag: True).get(f"/page/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("name", sorted(PAGE_FILES))
+def test_a_module_of_the_page_imports_only_what_is_served_beside_it(name: str) -> None:
+    imported = re.findall(r'from "(.+?)"', (PAGE / name).read_text())
+    assert {one.removeprefix("./") for one in imported} <= PAGE_FILES
+    assert all(one.startswith("./") for one in imported)
 
 
 def test_airflows_own_refusal_is_a_no_and_its_other_answers_pass(monkeypatch: pytest.MonkeyPatch) -> None:
