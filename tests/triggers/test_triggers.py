@@ -57,7 +57,7 @@ def bake(until: float) -> AlertBakeTrigger:
 
 async def test_a_bake_ends_with_nothing_when_its_time_is_over(server):
     server.answers["GET /api/v2/alerts"] = Answer([ALERT | {"fingerprint": "old"}])
-    assert await events(bake(time.time() + 0.2)) == [""]
+    assert await events(bake(time.time() + 2)) == [""]
     assert len(server.asked) > 2
 
 
@@ -85,9 +85,26 @@ async def test_waiting_for_qa_ends_with_the_pipeline(server):
 
 async def test_waiting_for_qa_ends_when_its_time_is_over(server):
     server.answers[PIPELINE] = Answer({"id": 7, "status": "running", "web_url": "http://x"})
-    assert await events(QaPipelineTrigger(environment="lab", pipeline=7, until=time.time() + 0.2)) == [None]
+    assert await events(QaPipelineTrigger(environment="lab", pipeline=7, until=time.time() + 2)) == [None]
     assert len(server.asked) > 1
 
 
-async def test_an_environment_that_is_gone_ends_the_wait_for_the_task_to_tell(server):
-    assert await events(QaPipelineTrigger(environment="gone", pipeline=7, until=time.time() + 60)) == [None]
+def migrations(environment: str, until: float) -> MigrationsTrigger:
+    place = {"operation": "lab-1", "host": "deploy-01", "step": "migrations", "attempt": 1, "offset": 0}
+    return MigrationsTrigger(environment=environment, until=until, **place)
+
+
+async def test_watching_migrations_ends_when_their_time_is_over(server):
+    assert await events(migrations("lab", time.time() - 1)) == [None]
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        QaPipelineTrigger(environment="gone", pipeline=7, until=time.time() + 3600),
+        migrations("gone", time.time() + 3600),
+    ],
+    ids=lambda trigger: type(trigger).__name__,
+)
+async def test_an_environment_that_is_gone_ends_the_wait_for_the_task_to_tell(server, trigger):
+    assert await events(trigger) == [None]
