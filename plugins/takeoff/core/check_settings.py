@@ -115,4 +115,4 @@ class Gates(StrictModel):
     gitlab_freeze_periods: GitlabFreezePeriods | None = None
     background_migrations: BackgroundMigrationGate | None = None
     post_deploy_pending: Duration | None = None
-    """Post-deploy migrations pending for longer than this block the next deploy; over a required stop they always do."""
+    """Post-deploy migrations pending for longer than this block the next deploy; over a required stop always."""
