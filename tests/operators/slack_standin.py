@@ -116,7 +116,7 @@ class SlackStandIn:
     def _post(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         if asked.get("channel") not in (CHANNEL, CHANNEL_ID):
             return {"ok": False, "error": "channel_not_found"}
-        if wrong := _wrong_content(asked):
+        if wrong := wrong_content(asked):
             return {"ok": False, "error": wrong}
         below = str(asked.get("thread_ts") or "")
         message = Message(
@@ -133,7 +133,7 @@ class SlackStandIn:
         # chat.update takes a channel's id, never its name.
         if asked.get("channel") != CHANNEL_ID:
             return {"ok": False, "error": "channel_not_found"}
-        if wrong := _wrong_content(asked):
+        if wrong := wrong_content(asked):
             return {"ok": False, "error": wrong}
         found = next((one for one in self.messages if one.ts == asked.get("ts")), None)
         if found is None:
@@ -142,7 +142,7 @@ class SlackStandIn:
         return {"ok": True, "channel": CHANNEL_ID, "ts": found.ts, "text": found.text}
 
 
-def _wrong_content(asked: Mapping[str, Any]) -> str:
+def wrong_content(asked: Mapping[str, Any]) -> str:
     """Find what Slack would refuse in a message; its limits are those of docs.slack.dev/reference/block-kit/blocks."""
     blocks = asked.get("blocks") or []
     if not asked.get("text") and not blocks:

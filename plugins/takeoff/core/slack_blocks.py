@@ -45,7 +45,8 @@ def slack_text(reply: Reply, *, leave: bool = False) -> dict[str, Any]:
         reply: the answer.
         leave: whether its question can be put away; not where it stands for a whole channel.
     """
-    blocks: list[dict[str, Any]] = [_section(f"*{escape(reply.title)}*")]
+    title = escape(reply.title)[:SECTION_LIMIT]
+    blocks: list[dict[str, Any]] = [_section(f"*{title}*")]
     blocks += [_section(text) for text in _pieces(reply.lines)]
     if reply.link:
         blocks.append(_section(f"<{reply.link}|Look at it in Airflow>"))
@@ -53,7 +54,7 @@ def slack_text(reply: Reply, *, leave: bool = False) -> dict[str, Any]:
         buttons = [_button(CONFIRM, reply.question.button, reply.question.command, "danger")]
         buttons += [_button(CANCEL, "Leave it", "", "")] if leave else []
         blocks.append({"type": "actions", "elements": buttons})
-    return {"text": escape(reply.title), "blocks": blocks}
+    return {"text": title, "blocks": blocks}
 
 
 def _pieces(lines: tuple[str, ...]) -> list[str]:
