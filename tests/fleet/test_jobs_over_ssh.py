@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from takeoff.core.environment import Environment
-from takeoff.core.errors import HostUnreachable
+from takeoff.core.errors import HostUnreachable, Superseded
 from takeoff.core.hosts import Host
 from takeoff.core.journal_entries import Adopted, Noted
 from takeoff.core.operation import Lease
@@ -131,7 +131,7 @@ async def test_drivers_that_race_under_breaking_connections_never_share_an_epoch
         while len(epochs) < 3:
             try:
                 epochs.append((await leases.drive("lab-1", driver_of(name=f"driver {number}"))).epoch)
-            except (HostUnreachable, JournalMoved):
+            except (HostUnreachable, JournalMoved, Superseded):
                 continue
         return epochs
 

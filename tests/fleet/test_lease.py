@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 
 from takeoff.core.environment import Environment
 from takeoff.core.errors import AuthorityDoubtful, LeaseHeld, Refused, Superseded
-from takeoff.core.journal_entries import Adopted, HoldSet, Noted, TaskFailed
+from takeoff.core.journal_entries import Adopted, EntryBody, HoldSet, Noted, TaskFailed
 from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.record import Record
 from takeoff.fleet.clock import SystemClock
@@ -167,6 +168,27 @@ async def test_each_driver_gets_a_higher_epoch_and_the_one_before_cannot_close(
     with pytest.raises(Superseded, match=r"joe has driven lab-1 \(warmup\) since this driver, with epoch 2"):
         await leases.close(first, Outcome.SUCCEEDED, by="maria")
     await leases.close(second, Outcome.SUCCEEDED, by="joe", bodies=[Noted(text="all well")])
+
+
+async def test_a_driver_that_was_frozen_while_it_joined_does_not_drive_out_its_own_retry(
+    script: HostScript, environment: Environment
+) -> None:
+    journal = await adopted(script)
+    await JournalLeases(journal, SystemClock()).open(draft_of(environment), driver_of(), check=passes)
+    retry = JournalLeases(HostJournal(script, SystemClock()), SystemClock())
+
+    class Frozen(HostJournal):
+        """Stands still between the look at the journal and the entry in it, until the retry drives."""
+
+        async def append(self, *bodies: EntryBody, **more: Any) -> Record:
+            if (await self.read()).epoch == 1:
+                await retry.drive("lab-1", driver_of("warmup", by="joe"))
+            return await super().append(*bodies, **more)
+
+    with pytest.raises(Superseded, match=r"joe drives lab-1 \(warmup\) since this driver looked first"):
+        await JournalLeases(Frozen(script, SystemClock()), SystemClock()).drive("lab-1", driver_of())
+
+    assert (await journal.read()).epoch == 2
 
 
 @pytest.mark.parametrize(

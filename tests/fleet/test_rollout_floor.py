@@ -168,6 +168,24 @@ def test_rule_2_a_reload_while_a_host_is_down_does_not_let_it_serve_before_we_ha
     assert run_virtually(reloaded()).good
 
 
+def test_rule_2_sessions_that_come_back_before_the_install_keep_it_from_unpacking() -> None:
+    recipe = {"prepare": ["make room"], "health": {"url": "http://localhost/"}}
+    simulated = fleet_of(1, roles={"web": recipe})
+    simulated.hosts["main-web-1"].seconds["prepare"] = 10.0
+    simulated.balancers["lb-01"].session_s = 5.0
+
+    async def reloaded() -> RolloutReport:
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "web"))
+        await asyncio.sleep(13)  # drained at 5 s, prepared at 15 s
+        simulated.balancers["lb-01"].reload()
+        return await rollout
+
+    with pytest.raises(BudgetSpent, match="sessions came while it was drained; nothing was unpacked"):
+        run_virtually(reloaded())
+    assert simulated.breaches == []
+    assert simulated.hosts["main-web-1"].started == ["prepare"]
+
+
 FAULTS = st.sampled_from(["none", "done", "install", "configure", "restart", "down", "cut", "sick", "maint"])
 
 

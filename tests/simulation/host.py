@@ -129,6 +129,7 @@ class Host(Node):
     def boot(self) -> None:
         self.down = False
         self.services = True
+        self.booted_at = asyncio.get_running_loop().time()
 
     def kill_jobs(self, *, rebooted: bool = False) -> None:
         """End what runs, without a result; a package that was being unpacked stays so."""
@@ -141,6 +142,7 @@ class Host(Node):
         """Lose the state folder, and with it journal, fence and jobs."""
         self.kill_jobs()
         self.jobs.clear()
+        self.forgot_at = asyncio.get_running_loop().time()
         self.epoch, self.authority, self.no_return = 0, "", ""
         self.files.text = {"journal": b"", "copy": b""}
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 
 from takeoff.fleet.protocols import Completed
 from tests.simulation.node import Node
 
 MOVED = 82
+
+_HASH = re.compile(rb'"hash":"([0-9a-f]+)"')
 
 
 class JournalFiles:
@@ -44,5 +46,5 @@ class JournalFiles:
         return node.said(head, data, exit_status)
 
     def _head(self, which: str) -> str:
-        lines = self.text[which].splitlines()
-        return str(json.loads(lines[-1])["hash"]) if lines else ""
+        found = _HASH.findall(self.text[which], max(0, self.text[which].rfind(b"\n", 0, -1)))
+        return found[-1].decode() if found else ""

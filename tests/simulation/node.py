@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from takeoff.fleet.protocols import Completed
@@ -16,16 +17,29 @@ class Node:
         down: it is booting.
         cut_until: when its connection to the drivers is mended.
         boots: how often it was rebooted.
+        booted_at: when it last came up.
+        forgot_at: when it lost its state.
     """
 
     name: str
     down: bool = False
     cut_until: float = -1.0
     boots: int = 0
+    booted_at: float = -1.0
+    forgot_at: float = -1.0
     epoch: int = 0
     authority: str = ""
     no_return: str = ""
-    changed_by: Callable[[str, int, str], None] = lambda node, epoch, what: None
+
+    @property
+    def last_known(self) -> float:
+        """When it last may have missed or forgotten what it had been told."""
+        return max(self.last_silent, self.forgot_at)
+
+    @property
+    def last_silent(self) -> float:
+        """When it last gave no answer; for ever while it is booting."""
+        return math.inf if self.down else max(self.cut_until, self.booted_at)
 
     def check_fence(self, epoch: str, authorities: str) -> Completed | None:
         """Refuse the superseded, strangers and whoever was not announced; as ``check_fence`` in ``fence.sh``."""

@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import math
 from typing import TYPE_CHECKING
 
 from takeoff.core.rollout_rules import floor_count
 from tests.simulation.balancer import Balancer, Server
 from tests.simulation.host import MIGRATIONS, Host
+from tests.simulation.known import known
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _entry = functools.lru_cache(maxsize=1000)(json.loads)
-
-FATE_S = 60.0
-"""For so long a host that a fault took out is not held against a decision: whoever decided may not know of it yet."""
-
-RELOAD_S = 5.0
-"""The same for a server that a reload made ready."""
 
 
 class Observer:
@@ -34,6 +30,7 @@ class Observer:
         self.breaches: list[str] = []
         self._world = world
         self._acted: dict[str, int] = {}
+        self._given: dict[int, float] = {}
         self._done: set[tuple[str, str, str]] = set()
         self._fate: dict[str, float] = {}
 
@@ -45,7 +42,7 @@ class Observer:
 
     def fate(self, host: str) -> None:
         """A fault took the host out."""
-        self._fate[host] = asyncio.get_running_loop().time()
+        self._fate[host] = self._now
 
     def disk_lost(self, host: str) -> None:
         """What was done there may be done again."""
@@ -67,9 +64,8 @@ class Observer:
 
     def unpacks(self, host: Host) -> None:
         """The first byte is unpacked."""
-        now = asyncio.get_running_loop().time()
         for balancer, server in self._world.servers_of(host.name):
-            if now - server.reset_at > RELOAD_S and balancer.open_sessions(server):
+            if balancer.open_sessions(server) and server.reset_at < known.get().since(balancer.name):
                 self.breach(2, f"unpacked on {host.name} while it had traffic from {balancer.name}")
 
     def stops_services(self, host: Host) -> None:
@@ -100,13 +96,31 @@ class Observer:
         if len(left) < floor:
             self.breach(2, f"{host.name} {how} and {len(left)} {role} hosts serve, the floor is {floor}")
 
+    @property
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
     def _by_fate(self, host: str) -> bool:
-        return asyncio.get_running_loop().time() - self._fate.get(host, -FATE_S) < FATE_S
+        """Whether a fault took the host out after whoever acts now had last looked at it."""
+        balancers = [balancer.name for balancer, _ in self._world.servers_of(host)]
+        return self._fate.get(host, -math.inf) > known.get().since(host, *balancers)
 
     def _newest(self, machine: str, epoch: int, what: str) -> None:
-        """A machine is changed: never by an older driver than the newest that had changed any machine it knows of."""
+        """A machine is changed: never by an older driver than one that had changed it, or that it must have heard of.
+
+        A driver changes nothing before it has announced itself everywhere, so from its first change on every machine
+        has heard of it that was not silent since it got its epoch.
+        """
         if epoch < self._acted.get(machine, 0):
             self.breach(1, f"{machine}: {what} by epoch {epoch} after epoch {self._acted[machine]} had changed it")
+        newest = max(self._acted.values(), default=0)
+        if epoch > newest:
+            given = self._given.get(epoch, -math.inf)
+            untold = [one.name for one in self._world.nodes.values() if one.epoch < epoch and one.last_known < given]
+            if untold:
+                self.breach(1, f"{machine}: {what} by epoch {epoch} before {', '.join(untold)} had been told of it")
+        if epoch < newest and self._world.nodes[machine].last_silent < self._given.get(newest, -math.inf):
+            self.breach(1, f"{machine}: {what} by epoch {epoch} after epoch {newest} had changed other machines")
         self._acted[machine] = max(epoch, self._acted.get(machine, 0))
 
     def _migrates(self, host: Host, operation: str, step: str) -> None:
@@ -120,8 +134,9 @@ class Observer:
             self.breach(
                 3, f"post-deploy migrations of {host.version} began while {', '.join(others)} ran another version"
             )
-        lines = [_entry(line)["body"] for line in host.files.text["journal"].splitlines()]
-        if not any(body["kind"] == "point_of_no_return" and body["version"] == host.version for body in lines):
+        texts = [text for one in world.hosts.values() for text in one.files.text.values()]  # a lost disk leaves copies
+        bodies = [_entry(line)["body"] for text in texts for line in text.splitlines()]
+        if not any(body["kind"] == "point_of_no_return" and body["version"] == host.version for body in bodies):
             self.breach(3, f"post-deploy migrations of {host.version} began before the point of no return was recorded")
 
     def journal_grew(self, host: Host, before: bytes) -> None:
@@ -137,6 +152,7 @@ class Observer:
                 if epoch <= newest:
                     self.breach(1, f"epoch {epoch} was given after epoch {newest}")
                 newest = epoch
+                self._given.setdefault(epoch, self._now)
             elif epoch is not None and body["kind"] != "authority_moved" and epoch < newest:
                 self.breach(1, f"epoch {epoch} wrote {body['kind']} after epoch {newest}")
             if body["kind"] == "operation_opened":

@@ -38,6 +38,9 @@ TRIES = 12
 
 RETRY_S = 8.0
 
+SETTLES = 3
+"""How often a person tries to finish what is open at the end."""
+
 ENVIRONMENTS = {
     tolerant: small_environment(failure_budget={"failed": 1, "unreachable": 1} if tolerant else {})
     for tolerant in (False, True)
@@ -170,10 +173,15 @@ class _Play:
         return result, value[0] if value else None
 
     async def _settle(self) -> None:
-        """A person brings what is still open to its end, as the command line would."""
-        await asyncio.sleep(100.0)
-        record = await self._record()
-        holder = record.open_operation
+        """A person brings what is still open to its end, as the command line would; a driver may wake up even then."""
+        for _ in range(SETTLES):
+            await asyncio.sleep(100.0)
+            if (await self._record()).open_operation is None:
+                return
+            await self._finish_what_is_open()
+
+    async def _finish_what_is_open(self) -> None:
+        holder = (await self._record()).open_operation
         if holder is not None and holder.details.run == "r1p":
             await self._run_step("p again", lambda s: run_post_deploy(s, _request(V2, "x"), new_driver("p", "maria")))
         elif holder is not None:

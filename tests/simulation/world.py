@@ -9,10 +9,12 @@ from typing import Any
 
 from takeoff.core.environment import Environment
 from takeoff.core.errors import HostUnreachable
+from takeoff.fleet.host_script import HOST_SCRIPT
 from takeoff.fleet.protocols import Completed
 from tests.fleet.simulated_fleet import environment_of
 from tests.simulation.balancer import Balancer, Server
 from tests.simulation.host import Host
+from tests.simulation.known import Known, known
 from tests.simulation.node import Node
 from tests.simulation.observer import Observer
 
@@ -97,11 +99,7 @@ class World:
         self.observer.fate(name)
         host.reboot()
         self._break_connections(name)
-        asyncio.get_running_loop().call_later(BOOT_S, self._boot, host)
-
-    def _boot(self, host: Host) -> None:
-        self.observer.fate(host.name)
-        host.boot()
+        asyncio.get_running_loop().call_later(BOOT_S, host.boot)
 
     def kill_jobs(self, name: str) -> None:
         self.tell(f"FAULT: what runs on {name} is killed")
@@ -124,7 +122,7 @@ class World:
                 self.tell(f"a person repairs {host.name} and makes it ready")
                 host.status, host.unfinished, host.skip_file, host.services = "installed", "", False, True
                 for _, server in self.servers_of(host.name):
-                    server.state = "ready"
+                    server.state, server.reset_at = "ready", self._now
 
     def lose_disk(self) -> None:
         name = self.environment.deploy_node.name
@@ -138,10 +136,12 @@ class World:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    async def call(self, name: str, script: str, arguments: Sequence[str], stdin: bytes) -> Completed:
+    async def call(
+        self, name: str, script: str, arguments: Sequence[str], stdin: bytes, known_then: Known
+    ) -> Completed:
         """Carry one call to a machine and its answer back, each delayed a little."""
         answer: asyncio.Future[Completed] = asyncio.get_running_loop().create_future()
-        carrier = asyncio.create_task(self._carry(answer, name, script, arguments, stdin))
+        carrier = asyncio.create_task(self._carry(answer, name, script, arguments, stdin, known_then))
         self._on_their_way.add(carrier)
         carrier.add_done_callback(self._on_their_way.discard)
         self._open[name].add(answer)
@@ -151,9 +151,16 @@ class World:
             self._open[name].discard(answer)
 
     async def _carry(
-        self, answer: asyncio.Future[Completed], name: str, script: str, arguments: Sequence[str], stdin: bytes
+        self,
+        answer: asyncio.Future[Completed],
+        name: str,
+        script: str,
+        arguments: Sequence[str],
+        stdin: bytes,
+        known_then: Known,
     ) -> None:
         node = self.nodes[name]
+        known.set(known_then)
         await asyncio.sleep(0.002 + 0.02 * self.coin.random())
         if self._silent(node):
             late = not node.down and self.coin.random() < 0.3
@@ -180,14 +187,8 @@ class World:
             answer.set_result(result)
 
     async def _answer(self, node: Host | Balancer, script: str, arguments: Sequence[str], stdin: bytes) -> Completed:
-        if (
-            "unfinished=%s" in script
-            and isinstance(node, Host)
-            and not script.startswith("#!/bin/sh\n# What Takeoff does")
-        ):
-            return node.look()
-        if "db:migrate:status" in script and isinstance(node, Host):
-            return node.migration_status()
+        if script is not HOST_SCRIPT and isinstance(node, Host):
+            return node.look() if "unfinished=%s" in script else node.migration_status()
         verb, rest = arguments[0], arguments[4:]
         if isinstance(node, Host) and verb == "journal-append" and rest[0] == "journal":
             before = node.files.text["journal"]

@@ -49,6 +49,7 @@ class JournalLeases:
 
     async def drive(self, operation_id: str, driver: Driver) -> Lease:
         """Become the operation's driver; see :meth:`takeoff.fleet.protocols.LeaseStore.drive`."""
+        newest: int | None = None
         while True:
             record = await self._journal.read()
             one = record.operations.get(operation_id)
@@ -58,7 +59,13 @@ class JournalLeases:
                 )
             if one.outcome is not None:
                 raise Superseded(closed(one, record))
-            epoch = record.epoch + 1
+            if newest not in (None, one.epoch):
+                # This one was frozen or overtaken: the other is at work by now, and is not driven out by an older try.
+                raise Superseded(
+                    f"{one.driver.by} drives {operation_id} ({one.driver.task}) since this driver looked first, with "
+                    f"epoch {one.epoch}: this one changes nothing"
+                )
+            newest, epoch = one.epoch, record.epoch + 1
             body = DriverStarted(driver=driver)
             try:
                 await self._journal.append(body, by=driver.by, after=record, operation=operation_id, epoch=epoch)

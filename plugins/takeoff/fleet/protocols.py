@@ -154,7 +154,8 @@ class LeaseStore(Protocol):
         """Become the operation's driver: a new epoch, higher than all before.
 
         Raises:
-            Superseded: the operation is closed, or never was.
+            Superseded: the operation is closed, or never was; or another driver began between this one's first look
+                at the journal and its own entry, as when this process was frozen.
         """
         ...
 
