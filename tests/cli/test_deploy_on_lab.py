@@ -158,14 +158,30 @@ def test_the_journal_is_one_unbroken_chain_and_its_copies_agree(takeoff: Command
     assert "entries that verify" in takeoff.run("journal", "lab", "--verify").stdout
 
 
-def test_a_released_lease_ends_its_operation_for_good(takeoff: Command) -> None:
-    takeoff.run("deploy", "lab", V3, "--only", "lease")
+def test_a_released_lease_ends_its_operation_for_good_and_a_plan_from_before_holds_no_more(takeoff: Command) -> None:
+    plan = takeoff.json("plan", "lab", V3)["digest"]
+    other = "-".join(("00000000", *plan.split("-")[1:]))
+    refused = takeoff.run("deploy", "lab", V3, "--plan", other, status=3).stderr
+    assert "the version or the environment file changed since plan" in refused
+    takeoff.run("deploy", "lab", V3, "--only", "lease", "--plan", plan)
     holder = takeoff.json("lease", "lab")["operation"]
     assert "needs a reason" in takeoff.run("lease", "lab", "--release", status=2).stderr
     takeoff.run("lease", "lab", "--release", "--reason", "not needed")
     assert takeoff.json("lease", "lab")["operation"] == ""
     assert takeoff.json("status", "lab")["operation"]["id"] == holder
+    assert "the lease changed since plan" in takeoff.run("deploy", "lab", V3, "--plan", plan, status=3).stderr
     assert "nothing to release" in takeoff.run("lease", "lab", "--release", "--reason", "x", status=3).stderr
+
+
+def test_a_warmup_alone_installs_nothing_and_keeps_no_lease(takeoff: Command) -> None:
+    before = installed(takeoff)
+    takeoff.lab.publish("17.4.0-ee.0")
+    told = takeoff.run("deploy", "lab", "17.4.0", "--warmup").stdout
+    assert "lab is warm for 17.4.0, nothing was installed" in told
+    operation = takeoff.json("status", "lab")["operation"]
+    assert (operation["kind"], operation["version"], operation["outcome"]) == ("warmup", "17.4.0-ee.0", "succeeded")
+    assert installed(takeoff) == before
+    assert takeoff.json("lease", "lab")["operation"] == ""
 
 
 def test_a_journal_that_was_lost_stops_everything_until_it_is_restored(takeoff: Command) -> None:

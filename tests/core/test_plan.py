@@ -82,22 +82,3 @@ def test_a_forbidden_mix_is_a_problem_of_the_plan() -> None:
     plan = make_plan(environment(stages=stages), NEW, installed)
     with pytest.raises(Refused, match=r"during main\.web, web-1 could run"):
         plan.refuse()
-
-
-@pytest.mark.parametrize(
-    ("change", "settings"),
-    [
-        pytest.param({"web-3": NEW}, {}, id="an installed version"),
-        pytest.param({}, {"batch": "20%"}, id="a batch"),
-        pytest.param({}, {"stages": [{"name": "main", "roles": {"web": ["web-[1:6]"]}}]}, id="a host"),
-    ],
-)
-def test_another_fleet_gives_another_digest(change: dict[str, str], settings: dict[str, Any]) -> None:
-    first = make_plan(environment(), NEW, all_on(OLD))
-    assert first.digest == make_plan(environment(), NEW, all_on(OLD)).digest
-    assert first.digest != make_plan(environment(**settings), NEW, all_on(OLD) | change).digest
-
-
-def test_what_else_the_plan_depends_on_changes_its_digest() -> None:
-    plans = {make_plan(environment(), NEW, all_on(OLD), basis=basis).digest for basis in ("", "lease of lab-3")}
-    assert len(plans) == 2

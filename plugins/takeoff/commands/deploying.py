@@ -37,6 +37,10 @@ def deploy(
     only: Annotated[str, typer.Option("--only", metavar="TASK", help="Carry out this task alone.")] = "",
     skip: Skips = None,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the journal.")] = "",
+    plan: Annotated[
+        str,
+        typer.Option("--plan", metavar="HASH", help="Refuse if anything changed since `takeoff plan` printed it."),
+    ] = "",
     rollback: Annotated[bool, typer.Option("--rollback", help="The same as `takeoff rollback`.")] = False,
     warmup: Annotated[bool, typer.Option("--warmup", help="Only download and verify it on every host.")] = False,
 ) -> None:
@@ -48,14 +52,14 @@ def deploy(
 
     env, version = env_first(env, version)
     if rollback:
-        if only or skip or warmup:
+        if only or skip or warmup or plan:
             raise typer.BadParameter("--rollback goes alone: see `takeoff rollback --help`")
         carry_out_rollback(env, version, reason, None)
         return
-    request = DeployRequest(version=version, by=asking_user(), reason=reason, skips=parse_skips(skip))
+    request = DeployRequest(version=version, by=asking_user(), reason=reason, skips=parse_skips(skip), plan=plan)
     if warmup:
-        if only or skip:
-            raise typer.BadParameter("--warmup goes with neither --only nor --skip: it passes no gate")
+        if only or skip or plan:
+            raise typer.BadParameter("--warmup goes with none of --only, --skip and --plan: it passes no gate")
         _warm_up(env, request)
         return
     with DeployProgress() as progress:

@@ -11,6 +11,8 @@ from takeoff.commands.console import print_json, say, show_findings, show_table
 from takeoff.commands.running import run_in_session
 
 if TYPE_CHECKING:
+    from takeoff.core.estimate import Estimate, TaskEstimate
+    from takeoff.core.plan import PlannedRollout
     from takeoff.core.verdict import Verdict
     from takeoff.engine.plan_view import PlanView
     from takeoff.engine.preflight import Preflight
@@ -32,7 +34,7 @@ def plan(
     rollback: Annotated[bool, typer.Option("--rollback", help="Plan a rollback, with its verdict.")] = False,
     json: Json = False,
 ) -> None:
-    """What a deploy of VERSION would do: tasks, batches, and how few hosts serve meanwhile."""
+    """What a deploy of VERSION would do: tasks, batches, how few hosts serve meanwhile, and about how long."""
     from takeoff.engine.plan_view import view_plan
 
     env, version = env_first(env, version)
@@ -87,24 +89,53 @@ def _show_plan(found: PlanView) -> None:
     say(f"{kind} of {plan.environment} to {plan.version}")
     if found.verdict is not None:
         _show_verdict(found.verdict)
-    say(f"tasks: {' → '.join(plan.tasks)}")
+    moving, about = {one.task: one for one in plan.rollouts}, {one.task: one for one in found.estimate.tasks}
     lines = [
-        (
-            rollout.task,
-            len(rollout.hosts),
-            len(rollout.staying),
-            rollout.batch,
-            f"{rollout.lowest_serving} of {rollout.role_hosts} (floor {rollout.floor})",
-        )
-        for rollout in plan.rollouts
+        (task, _about(about.get(task)), *(_rollout(moving[task]) if task in moving else ("",) * 5))
+        for task in plan.tasks
     ]
     say("")
-    show_table(("ROLLOUT", "MOVE", "STAY", "AT ONCE", "LOWEST SERVING"), lines)
+    show_table(("TASK", "ABOUT", "MOVE", "STAY", "AT ONCE", "BATCHES", "LOWEST SERVING"), lines)
+    say("")
+    say(_time_of(found.estimate))
     if found.silent:
         say(f"no answer from {', '.join(found.silent)}: what they have is unknown")
     for problem in plan.problems:
         say(f"  ✗ {problem}")
-    say(f"plan {found.digest[:12]}")
+    if plan.rollback:
+        say(f"plan {found.digest}")
+    else:
+        say(f"plan {found.digest} (`takeoff deploy {plan.environment} {plan.version} --plan {found.digest}`)")
+
+
+def _rollout(rollout: PlannedRollout) -> tuple[object, ...]:
+    lowest = f"{rollout.lowest_serving} of {rollout.role_hosts} (floor {rollout.floor})"
+    return len(rollout.hosts), len(rollout.staying), rollout.batch, rollout.rounds, lowest
+
+
+def _about(estimate: TaskEstimate | None) -> str:
+    if estimate is None:
+        return ""
+    return "no history" if estimate.seconds is None else _duration(estimate.seconds)
+
+
+def _time_of(estimate: Estimate) -> str:
+    """Say how long it may take, and what of it nobody knows."""
+    known = f"about {_duration(estimate.seconds)}, as earlier ones took"
+    if not estimate.unknown:
+        return known
+    unknown = f"no history of {', '.join(estimate.unknown)}"
+    return f"{known}; {unknown}" if estimate.seconds else unknown
+
+
+def _duration(seconds: float) -> str:
+    from datetime import timedelta
+
+    from takeoff.core.strict_model import format_duration
+
+    # Seconds of a task that takes an hour would claim what nobody knows.
+    rounded = round(seconds) if seconds < 120 else round(seconds / 60) * 60
+    return format_duration(timedelta(seconds=rounded))
 
 
 def _show_verdict(verdict: Verdict) -> None:

@@ -96,6 +96,7 @@ class OperationDraft(Stored):
         skips: gate or refusal → reason, as given by a person.
         alerts_before: fingerprints of the alerts that were firing when it opened.
         restore_from: for a rollback: the version that is left.
+        plan: hash of the plan that a person held it to; empty if none.
         converging: for a converge: the hosts that it brings to the version; empty for all others.
     """
 
@@ -116,6 +117,7 @@ class OperationDraft(Stored):
     skips: dict[str, str] = {}
     alerts_before: tuple[str, ...] = ()
     restore_from: str = ""
+    plan: str = ""
     converging: tuple[str, ...] = ()
 
 

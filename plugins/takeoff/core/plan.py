@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 
 from takeoff.core.environment import Environment
@@ -54,7 +52,6 @@ class Plan(Stored):
         rollouts: those tasks that move hosts.
         installed: host → version on which the plan was made.
         problems: one sentence each: what makes it impossible; empty if it can be carried out.
-        basis: what else it was made on, such as the journal's head.
     """
 
     environment: str
@@ -64,13 +61,6 @@ class Plan(Stored):
     rollouts: tuple[PlannedRollout, ...]
     installed: dict[str, str]
     problems: tuple[str, ...]
-    basis: str = ""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of all that the plan says: another fleet, order or version gives another one."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
 
     def refuse(self) -> None:
         """Refuse to carry it out if anything makes it impossible.
@@ -82,9 +72,7 @@ class Plan(Stored):
             raise Refused("plan", "; ".join(self.problems))
 
 
-def make_plan(
-    environment: Environment, version: str, installed: Mapping[str, str], *, rollback: bool = False, basis: str = ""
-) -> Plan:
+def make_plan(environment: Environment, version: str, installed: Mapping[str, str], *, rollback: bool = False) -> Plan:
     """Plan a deploy or a rollback.
 
     Args:
@@ -92,7 +80,6 @@ def make_plan(
         version: where it shall lead.
         installed: host → installed version; hosts without the package are left out.
         rollback: whether it is a rollback.
-        basis: what else the plan depends on; part of its digest.
 
     Raises:
         VersionError: an installed version cannot be compared with others.
@@ -112,7 +99,6 @@ def make_plan(
             *_without_room(environment, rollouts),
             *map(str, mixes_of(environment, version, installed, rollouts)),
         ),
-        basis=basis,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from takeoff.core.environment import Environment
-from takeoff.core.errors import ConfigError
+from takeoff.core.errors import ConfigError, Refused
 from takeoff.core.operation import OperationKind
+from takeoff.core.plan_mark import check_mark
 from takeoff.core.record import OperationRecord, Record
 from takeoff.core.task_ids import LEASE, PREFLIGHT, TaskKind, TaskSpec, deploy_tasks
 from takeoff.engine.carrying_out import Watcher, carry_out, unfinished
@@ -35,15 +36,22 @@ async def deploy(session: Session, request: DeployRequest, watcher: Watcher, *, 
     Raises:
         ConfigError: ``only`` is no task of a deploy, or needs an operation that is not open.
         VersionError: no source holds the version.
-        Refused: a gate blocks, or another operation is open.
+        Refused: a gate blocks, another operation is open, or something changed since the plan was made.
         TakeoffError: a task failed; the operation stays open, and the same command goes on there.
     """
     tasks = _moving_tasks(session.environment)
     _check_only(only, tasks)
+    check_mark(request.plan)
     record = await session.journal.read()
     holder = await _open_deploy_of(session, record, request.version)
     if holder is not None:
         operation_id, left = holder.details.id, unfinished(tasks, holder)
+        if request.plan and holder.details.plan != request.plan:
+            raise Refused(
+                "plan",
+                f"{operation_id} is open already and was not begun with plan {request.plan}: the lease changed since "
+                "it was made; nothing was begun: go on with it without --plan",
+            )
         if request.skips:
             gates = ", ".join(request.skips)
             raise ConfigError(f"--skip {gates}: {operation_id} is open already, its gates were passed when it opened")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from takeoff.core.errors import CheckFailed, Superseded
 from takeoff.core.gates import ALERTS, check_skips, refuse, with_skips
 from takeoff.core.operation import Driver, Lease, OperationKind, Outcome
+from takeoff.core.plan import make_plan
+from takeoff.core.plan_mark import check_mark, plan_mark, refuse_changed
 from takeoff.core.record import OperationRecord, Record
 from takeoff.core.record_gates import opening_findings
 from takeoff.engine.alerts import alerts_before
@@ -30,6 +32,7 @@ class DeployRequest:
         run: ``<dag id>/<run id>``; empty for the command line.
         run_url: where to look at that run.
         skips: gate → reason.
+        plan: hash of the plan that it is held to, as ``takeoff plan`` prints it; empty if to none.
     """
 
     version: str
@@ -39,6 +42,7 @@ class DeployRequest:
     run: str = ""
     run_url: str = ""
     skips: Mapping[str, str] = field(default_factory=dict)
+    plan: str = ""
 
 
 async def open_deploy(session: Session, request: DeployRequest, driver: Driver) -> Lease:
@@ -53,10 +57,12 @@ async def open_deploy(session: Session, request: DeployRequest, driver: Driver) 
     Raises:
         ConfigError: a skip names no gate, or has no reason.
         LeaseHeld: another operation is open.
-        Refused: held, rejected, or left behind meanwhile (``refused.name in WAITING`` tells the quiet ones).
+        Refused: held, rejected or left behind meanwhile (``refused.name in WAITING`` tells the quiet ones), or no
+            longer as planned.
         Superseded: the operation of this run is closed.
     """
     check_skips(request.skips)
+    check_mark(request.plan)
     record = await session.journal.read()
     if (mine := operation_of_run(record, request.run)) is not None:
         return await opened_before(session, record, mine, driver)
@@ -72,9 +78,14 @@ async def open_deploy(session: Session, request: DeployRequest, driver: Driver) 
         artifacts=found.artifacts,
         versions_before=looked.installed,
         alerts_before=await _baseline(session, request),
+        plan=request.plan,
     )
+    plan = make_plan(session.environment, version, looked.installed)
 
     def check(now: Record) -> None:
+        if request.plan:
+            mark = plan_mark(plan, session.environment, session.environment_sha256, now)
+            refuse_changed(request.plan, mark, plan)
         findings = opening_findings(now, session.environment, version, session.clock.now())
         refuse(with_skips(findings, request.skips), f"deploy {version} to {session.environment.name}")
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from takeoff.core.estimate import Estimate, estimate
 from takeoff.core.operation import Stored
 from takeoff.core.plan import Plan, make_plan
+from takeoff.core.plan_mark import plan_mark
+from takeoff.core.record import Record
 from takeoff.core.verdict import Verdict
 from takeoff.engine.packages import find_version
 from takeoff.engine.rollback_verdict import judge
@@ -19,7 +22,8 @@ class PlanView(Stored):
     Attributes:
         schema_version: of this form; keys are only ever added within one.
         plan: what would be done.
-        digest: SHA-256 of the plan: another fleet, order or version gives another one.
+        digest: hash of the plan and all that it was made on; ``takeoff deploy --plan`` takes it.
+        estimate: how long it may take, from the journal's history.
         verdict: for a rollback, whether it is reachable; ``None`` for a deploy.
         silent: hosts that gave no answer, whose version is therefore unknown.
     """
@@ -27,6 +31,7 @@ class PlanView(Stored):
     schema_version: Literal[1] = 1
     plan: Plan
     digest: str
+    estimate: Estimate = Estimate()
     verdict: Verdict | None = None
     silent: tuple[str, ...] = ()
 
@@ -46,10 +51,22 @@ async def view_plan(session: Session, version: str, *, rollback: bool = False) -
     """
     if rollback:
         judged = await judge(session, version)
-        return PlanView(plan=judged.plan, digest=judged.plan.digest, verdict=judged.verdict, silent=judged.silent)
+        return await _view(session, judged.plan, judged.record, judged.silent, judged.verdict)
     record = await session.journal.read()
     found = await find_version(session, version)
     report = await look_at_hosts(session.fleet, version=found.version.text, left_behind=tuple(record.left_behind))
-    plan = make_plan(session.environment, found.version.text, report.installed, basis=record.head)
+    plan = make_plan(session.environment, found.version.text, report.installed)
     silent = tuple(host for host in session.environment.fleet if host not in report.looked_at)
-    return PlanView(plan=plan, digest=plan.digest, silent=silent)
+    return await _view(session, plan, record, silent)
+
+
+async def _view(
+    session: Session, plan: Plan, record: Record, silent: tuple[str, ...], verdict: Verdict | None = None
+) -> PlanView:
+    return PlanView(
+        plan=plan,
+        digest=plan_mark(plan, session.environment, session.environment_sha256, record),
+        estimate=estimate(plan, await session.journal.entries()),
+        verdict=verdict,
+        silent=silent,
+    )

@@ -109,7 +109,7 @@ async def judge(session: Session, version: str, *, force: Mapping[str, str] | No
     record = await session.journal.read()
     target, artifacts, missing = await _find(session, record, version)
     report = await look_at_hosts(session.fleet, version=target, left_behind=tuple(record.left_behind))
-    plan = make_plan(session.environment, target, report.installed, rollback=True, basis=record.head)
+    plan = make_plan(session.environment, target, report.installed, rollback=True)
     seen = (*missing, *await _migrating(session), *_forbidden_by(session, plan))
     verdict = rollback_verdict(record, session.environment, target, own=own, seen=seen)
     return Judged(
