@@ -58,7 +58,7 @@ def test_a_deploy_from_chat_is_the_askers_and_its_thread_tells_it(here: ChattyAi
 def test_retry_clears_what_failed(here: ChattyAirflow) -> None:
     here.real.publish("17.2.0-ee.0")
     here.real.fault("reconfigure", "web-02").apply("web-02")
-    here.slack("deploy lab 17.2.0")
+    here.slack("deploy lab 17.2.0-ee.0")
     run = here.real.api.runs(DAG)[0]
     here.real.reaches(run, "main.web", "failed")
     here.real.ends(run)
@@ -86,7 +86,7 @@ def test_a_rollback_goes_back(here: ChattyAirflow) -> None:
 def test_the_button_in_the_channel_asks_and_the_second_one_approves(here: ChattyAirflow) -> None:
     here.slack("resume lab")
     here.real.publish("17.2.1-ee.0")
-    here.slack('deploy lab 17.2.1 --reason "with the login page repaired"')
+    here.slack('deploy lab 17.2.1-ee.0 --reason "with the login page repaired"')
     run = here.real.api.runs(DAG)[0]
     here.real.reaches(run, APPROVE, "awaiting_input")
     asked = here.real.eventually(

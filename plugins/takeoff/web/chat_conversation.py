@@ -29,7 +29,7 @@ FOLLOWED_S = 300.0
 
 LOOK_EVERY_S = 1.0
 
-FRESH = timedelta(minutes=1)
+FRESH = timedelta(seconds=5)
 """Age of a look at the package sources up to which what it did not find is not looked for again."""
 
 HEARD_AFTER = timedelta(seconds=8)
@@ -174,7 +174,8 @@ class Conversation:
         except VersionError:
             if self._now() - known.looked_at < FRESH:
                 raise
-        self._follow(api, actions.start(ChatCommand(Verb.PACKAGES, command.environment)).run)
+        look = ChatCommand(Verb.PACKAGES, command.environment, reason=f"{command.version} is not known")
+        self._follow(api, actions.start(look).run)
         return self._complete(command, api, self._known_packages(api, command.environment) or known)
 
     def _known_packages(self, api: AirflowApi, environment: str) -> KnownPackages | None:
