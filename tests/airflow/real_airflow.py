@@ -134,6 +134,19 @@ class RealAirflow:
     def repository(self) -> Publisher:
         return open_kind("process", self._lab).repository
 
+    def following(self) -> str:
+        """The next minor after what the fleet runs; its next patch if it was tried before."""
+        major, minor, _ = self.status()["deployed"].split(".", 2)
+        opened = [
+            one["body"]["details"]["version"] for one in self.journal() if one["body"]["kind"] == "operation_opened"
+        ]
+        patches = (f"{major}.{int(minor) + 1}.{patch}-ee.0" for patch in range(99))
+        return next(version for version in patches if version not in opened)
+
+    def tries(self, run: Run, task: str) -> int:
+        """How often Airflow has begun a task."""
+        return int(self.get(f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task}")["try_number"])
+
     def publish(self, version: str) -> None:
         with self._lab.lock():
             self.repository.publish(version)
