@@ -6,7 +6,9 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
+from lab.environment_file import environment_path
 from tests.cli.rollback_lab import RollbackLab, rollback_lab, wait_for_line
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -107,3 +109,49 @@ def test_rule_4_behind_a_point_of_no_return_a_rollback_is_refused_until_it_is_fo
     forced = [one for one in takeoff.entries() if one["body"]["kind"] == "overridden"][-1]
     assert (forced["body"]["name"], forced["body"]["reason"]) == ("point_of_no_return", "restored the database")
     assert "@" in forced["by"], "who forced it"
+
+
+def test_a_replaced_blessed_node_changes_nothing_until_lease_and_journal_were_moved(
+    takeoff: RollbackLab, base: str
+) -> None:
+    path = environment_path(takeoff.lab.state)
+    before, entries = path.read_text(), takeoff.entries()
+    ssh = takeoff.lab.record.hosts["sidekiq-01"].ssh
+    node = {"name": "sidekiq-01", "address": ssh.address, "port": ssh.port}
+    path.write_text(yaml.safe_dump(yaml.safe_load(before) | {"deploy_node": node}, sort_keys=False))
+    try:
+        refused = takeoff.run("pause", "lab", "--reason", "x", status=3).stderr
+        assert "takeoff lease lab --move" in refused or "takeoff journal lab --restore" in refused
+        takeoff.run("lease", "lab", "--move", "--reason", "deploy-01 is gone")
+        assert takeoff.entries()[: len(entries)] == entries, "all of it has come along"
+        assert takeoff.json("status", "lab")["deployed"] == base
+        takeoff.run("pause", "lab", "--reason", "it works here")
+    finally:
+        path.write_text(before)
+    assert "--restore" in takeoff.run("resume", "lab", status=3).stderr, "the former node knows less by now"
+    takeoff.run("lease", "lab", "--move", "--reason", "deploy-01 is back")
+    takeoff.run("resume", "lab")
+
+
+def test_a_host_that_gives_no_answer_is_taken_out_and_left_behind_and_the_others_go_back(
+    takeoff: RollbackLab, base: str
+) -> None:
+    newer = takeoff.newer()
+    takeoff.run("deploy", "lab", newer)
+    cut = takeoff.lab.fault("unreachable", "web-02")
+    cut.apply("web-02")
+    try:
+        told = takeoff.run("rollback", "lab", base, "--reason", "logins fail").stdout
+        assert "web-02: left behind (unfenced)" in told
+        status = takeoff.json("status", "lab")
+        versions = {host["name"]: host["installed"] for host in status["hosts"] if host["name"] != "web-02"}
+        assert set(versions.values()) == {base}
+        left = takeoff.bodies("left_behind")[-1]
+        assert left["host"] == "web-02"
+        assert all("web-02" in server and "MAINT" in server for server in takeoff.drained())
+        assert len(takeoff.drained()) == len(takeoff.lab.record.layout.balancers)
+    finally:
+        cut.lift("web-02")
+    takeoff.run("resume", "lab")
+    takeoff.run("deploy", "lab", takeoff.newer())
+    assert takeoff.drained() == [], "the next rollout takes it along"
