@@ -34,6 +34,7 @@ def test_rule_3_a_deploy_is_refused_while_another_host_would_migrate(takeoff: Ro
     takeoff.lab.run("web-01", WOULD_NOT)
 
 
+@pytest.mark.soak
 def test_rule_3_a_host_that_is_set_up_to_migrate_in_the_midst_of_a_deploy_runs_no_post_deploy_migration(
     takeoff: RollbackLab,
 ) -> None:
@@ -44,6 +45,6 @@ def test_rule_3_a_host_that_is_set_up_to_migrate_in_the_midst_of_a_deploy_runs_n
     _, stderr = deploy.communicate(timeout=300)
     takeoff.lab.run("web-01", WOULD_NOT)
     pending = takeoff.lab.run("deploy-01", "gitlab-rake db:migrate:status")
-    assert "   down  " in pending or " down " in pending, pending
+    assert " down " in pending, pending
     assert takeoff.bodies("point_of_no_return") == []
     assert deploy.returncode in (0, 1), stderr

@@ -133,6 +133,7 @@ def test_a_replaced_blessed_node_changes_nothing_until_lease_and_journal_were_mo
     takeoff.run("resume", "lab")
 
 
+@pytest.mark.soak
 def test_a_host_that_gives_no_answer_is_taken_out_and_left_behind_and_the_others_go_back(
     takeoff: RollbackLab, base: str
 ) -> None:
