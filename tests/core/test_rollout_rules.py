@@ -40,6 +40,12 @@ def test_floor_count(share: str, hosts: int, expected: int) -> None:
     assert floor_count(Share(share), hosts) == expected
 
 
+@pytest.mark.parametrize(("batch", "begins"), [(1, None), (2, None), (3, "c")])
+def test_no_host_begins_while_as_many_are_out_as_the_batch_has(batch: int, begins: str | None) -> None:
+    moment = Moment(("c", "d"), frozenset("ab"), frozenset("cde"), batch, floor=0)
+    assert moment.next_host() == begins
+
+
 @given(waiting=SETS, out=SETS, serving=SETS, batch=st.integers(1, 8), floor=st.integers(0, 9))
 def test_rule_2_a_host_that_begins_keeps_batch_and_floor(
     waiting: frozenset[str], out: frozenset[str], serving: frozenset[str], batch: int, floor: int

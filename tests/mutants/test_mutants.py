@@ -10,20 +10,25 @@ from typing import NamedTuple
 
 import pytest
 
-pytestmark = pytest.mark.soak
-
 ROOT = Path(__file__).resolve().parents[2]
 
-CRASHES = "tests/simulation/test_schedules.py"
+CRASHES, UNDISTURBED = "tests/simulation/test_schedules.py", "undisturbed"
 HOST_JOBS, JOURNAL, LEASE = (f"tests/fleet/test_{name}.py" for name in ("host_jobs", "journal", "lease"))
 ROLLOUT, FLOOR, RULES = (
     "tests/fleet/test_rollout.py",
     "tests/fleet/test_rollout_floor.py",
     "tests/core/test_rollout_rules.py",
 )
+REFUSED = "tests/fleet/test_host_jobs_refused.py"
 COMMANDS = "tests/fleet/commands/test_package_commands.py"
 RECIPES = "tests/fleet/commands/test_recipe_commands.py"
 MIGRATIONS = "tests/fleet/test_migrations.py"
+
+
+PYTEST = (
+    *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.mutants.mutation", "-p", "pytest_asyncio.plugin"),
+    *("-p", "pytest_timeout", "-p", "no:cacheprovider"),
+)
 
 
 class Mutant(NamedTuple):
@@ -37,11 +42,29 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = {
+    "hosts not told the epoch": Mutant(
+        "engine/operation_part.py", "hosts = self.session.environment.hosts()", "hosts: dict[str, object] = {}",
+        CRASHES, UNDISTURBED),
+    "a task's driver not announced": Mutant(
+        "engine/tasks.py", "        await part.announce()\n", "", CRASHES, UNDISTURBED),
+    "a driver taken that was never announced": Mutant(
+        "fleet/host/fence.sh", '[ "$fence_authority" ] || {', "true || {", REFUSED, "lost_its_state"),
+    "an older try drives its own retry out": Mutant(
+        "fleet/lease.py", "if newest not in (None, one.epoch):", "if False:", LEASE, "drive_out_its_own_retry"),
+    "failed job begun again before its failure was told": Mutant(
+        "fleet/host/jobs.sh", '[ -e "$attempt/reported" ] || again=0', "true",
+        HOST_JOBS, "a_failure_that_nobody_saw"),
+    "payload cut short taken for whole": Mutant(
+        "fleet/host/state.sh", '[ "$(wc -c <"$payload")" -eq "$payload_bytes" ] ||', "true ||",
+        REFUSED, "was_cut_on_its_way"),
+    "drain not verified before unpacking": Mutant(
+        "fleet/host_rollout.py", "            await self.service.verify_drained()\n", "            pass\n",
+        FLOOR, "sessions_that_come_back_before_the_install"),
     "epoch check left out on hosts": Mutant(
         "fleet/host/fence.sh", '[ "$1" -ge "$fence_epoch" ] ||', "true ||",
         HOST_JOBS, "an_older_driver_starts_nothing"),
     "epoch of the newest driver not remembered": Mutant(
-        "fleet/host/fence.sh", '"$1" "$fence_authority" "$newest" >', '0 "$fence_authority" "$newest" >',
+        "fleet/host/fence.sh", '"$1" "$fence_authority" "$3" >', '0 "$fence_authority" "$3" >',
         HOST_JOBS, "an_older_driver_starts_nothing"),
     "authority check left out": Mutant(
         "fleet/host/fence.sh", '*) [ "$fence_authority" = \'\' ] || {', "*) true || {",
@@ -82,8 +105,8 @@ MUTANTS = {
         "fleet/lease.py", "if holder is not None and holder.details.id != takes_over:", "if False:",
         LEASE, "of_two_drivers_that_race"),
     "epoch not raised for a new driver": Mutant(
-        "fleet/lease.py", "            epoch = record.epoch + 1\n            body = DriverStarted",
-        "            epoch = record.epoch\n            body = DriverStarted", LEASE, "each_driver_gets_a_higher_epoch"),
+        "fleet/lease.py", "newest, epoch = one.epoch, record.epoch + 1",
+        "newest, epoch = one.epoch, record.epoch", LEASE, "each_driver_gets_a_higher_epoch"),
     "closed operation driven": Mutant(
         "fleet/lease.py", "            if one.outcome is not None:\n                raise",
         "            if False:\n                raise",
@@ -96,13 +119,13 @@ MUTANTS = {
         "return len(self.serving - self.out) - self.floor + 1", CRASHES, "no_schedule_of_faults and 0"),
     "batch off by one": Mutant(
         "core/rollout_rules.py", "if len(self.out) >= self.batch:", "if len(self.out) > self.batch:",
-        RULES, "rule_2"),
+        RULES, "as_many_are_out"),
     "budget off by one": Mutant(
         "core/rollout_rules.py", "if failed > self.failed:", "if failed > self.failed + 1:",
         RULES, "a_spent_budget"),
     "end of sessions not awaited": Mutant(
         "fleet/host_service.py", "while open_sessions := sum(status.open for _, status in await self._out()):",
-        "while open_sessions := 0:", CRASHES, "undisturbed"),
+        "while open_sessions := 0:", CRASHES, UNDISTURBED),
     "unhealthy host put back": Mutant(
         "fleet/host_rollout.py", "            if seen.healthy:\n                return\n", "            return\n",
         FLOOR, "does_not_become_healthy"),
@@ -131,25 +154,30 @@ MUTANTS = {
         MIGRATIONS, "leave_some_pending"),
     "point of no return not recorded": Mutant(
         "engine/post_deploy_work.py", "    await part.tell(PointOfNoReturn(version=version, names=names))\n", "",
-        CRASHES, "undisturbed"),
+        CRASHES, UNDISTURBED),
 }  # fmt: skip
 
 
 @pytest.mark.timeout(330)
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_broken_rule_is_noticed(name: str) -> None:
+def test_a_broken_rule_is_noticed(name: str, tmp_path: Path) -> None:
     mutant = MUTANTS[name]
     environment = {
         **os.environ,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # half of the time that a mutant takes
         "TAKEOFF_MUTANT_FILE": mutant.file,
         "TAKEOFF_MUTANT_OLD": mutant.old,
         "TAKEOFF_MUTANT_NEW": mutant.new,
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.mutants.mutation", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, mutant.test, "-k", mutant.named],
+        [*PYTEST, f"--basetemp={tmp_path / 'mutant'}", mutant.test, "-k", mutant.named],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 1, f"not noticed, or no such test:\n{done.stdout[-3000:]}\n{done.stderr[-1000:]}"
     assert "FAILED" in done.stdout
+    assert "ModuleNotFoundError" not in done.stdout
     assert "AssertionError: " + repr(mutant.old)[:20] not in done.stdout
+
+
+def test_there_are_enough_mutants() -> None:
+    assert len(MUTANTS) >= 25
