@@ -168,6 +168,13 @@ def test_a_command_starts_a_run_in_the_askers_name(scene: ChatScene, client: Tes
     assert note.startswith("slack:jane (U1): deploy lab 17.1")
 
 
+def test_a_warmup_is_a_run_of_the_control_dag(scene: ChatScene, client: TestClient, server: ChatServer) -> None:
+    typed(client, server, "deploy lab 17.1.0-ee.0 --warmup")
+    assert "warmup done" in said(server.answer())
+    ((dag, conf, _),) = scene.airflow.started.values()
+    assert (dag, conf["action"], conf["version"]) == ("control_lab", "warmup", "17.1.0-ee.0")
+
+
 def test_the_same_command_within_a_minute_starts_one_run(
     scene: ChatScene, client: TestClient, server: ChatServer
 ) -> None:
