@@ -24,7 +24,7 @@ from takeoff.core.errors import (
 from takeoff.core.gates import PAUSED
 from takeoff.core.journal_entries import LeftBehind, MigrationsPending, Noted, TaskStarted
 from takeoff.core.operation import Lease, OperationKind, Outcome
-from takeoff.core.task_ids import POST_DEPLOY, TaskKind, TaskSpec
+from takeoff.core.task_ids import PENDING_POST_DEPLOY, POST_DEPLOY, TaskKind, TaskSpec
 from takeoff.engine import tasks
 from takeoff.engine.adoption import adopt
 from takeoff.engine.drivers import new_driver
@@ -269,9 +269,16 @@ async def test_a_released_lease_closes_the_operation_with_the_reason_and_refuses
         await release_lease(adopted, by="omar", reason="again")
 
 
-async def test_rule_3_the_lease_of_running_post_deploy_migrations_is_not_released(adopted: Session) -> None:
-    part = OperationPart.of(adopted, await opened(adopted, V0, OperationKind.POST_DEPLOY))
-    await part.tell(TaskStarted(task=POST_DEPLOY))
+@pytest.mark.parametrize(
+    ("kind", "task"),
+    [(OperationKind.POST_DEPLOY, POST_DEPLOY), (OperationKind.DEPLOY, PENDING_POST_DEPLOY)],
+    ids=["by a person's yes", "as a deploy's first step"],
+)
+async def test_rule_3_the_lease_of_running_post_deploy_migrations_is_not_released(
+    adopted: Session, kind: OperationKind, task: str
+) -> None:
+    part = OperationPart.of(adopted, await opened(adopted, V0, kind))
+    await part.tell(TaskStarted(task=task))
     with pytest.raises(Refused, match="runs post-deploy migrations"):
         await release_lease(adopted, by="omar", reason="impatient")
     assert (await adopted.journal.read()).open_operation is not None

@@ -80,6 +80,13 @@ def reachable_versions(record: Record) -> tuple[str, ...]:
     return tuple(version for version in ran if version != left and _forbidding(record, version) is None)
 
 
+def migrating_since(holder: OperationRecord) -> datetime | None:
+    """Say since when post-deploy migrations run in an operation: in one of their own, or as a deploy's first step."""
+    task = POST_DEPLOY if holder.details.kind is OperationKind.POST_DEPLOY else PENDING_POST_DEPLOY
+    state = holder.tasks.get(task)
+    return state.at if state is not None and state.state == "started" else None
+
+
 def _refusals(record: Record, environment: Environment, version: str, own: str) -> Iterator[Finding]:
     if not record.authority:
         yield unadopted(environment)
@@ -88,7 +95,7 @@ def _refusals(record: Record, environment: Environment, version: str, own: str) 
     reachable = f"a rollback reaches {', '.join(targets)}" if targets else "no rollback is possible"
     if holder is not None:
         details = holder.details
-        if (since := _migrating_since(holder)) is not None:
+        if (since := migrating_since(holder)) is not None:
             of = details.version if details.kind is OperationKind.POST_DEPLOY else record.deployed_version
             yield Finding(
                 gate=MIGRATING,
@@ -121,13 +128,6 @@ def _holder(record: Record, own: str) -> OperationRecord | None:
     """The open operation that a rollback would end, which it is not itself."""
     holder = record.open_operation
     return None if holder is None or holder.details.id == own else holder
-
-
-def _migrating_since(holder: OperationRecord) -> datetime | None:
-    """Say since when post-deploy migrations run in an operation: in one of their own, or as a deploy's first step."""
-    task = POST_DEPLOY if holder.details.kind is OperationKind.POST_DEPLOY else PENDING_POST_DEPLOY
-    state = holder.tasks.get(task)
-    return state.at if state is not None and state.state == "started" else None
 
 
 def _left(record: Record, own: str = "") -> str:

@@ -6,7 +6,7 @@ from takeoff.core.errors import ConfigError, Refused
 from takeoff.core.journal_entries import Overridden
 from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.record import Record
-from takeoff.core.task_ids import POST_DEPLOY
+from takeoff.core.verdict import MIGRATING, migrating_since
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.journal_entry import known_record
 from takeoff.engine.operation_part import OperationPart
@@ -27,16 +27,16 @@ async def release_lease(session: Session, *, by: str, reason: str) -> Record:
     if not reason.strip():
         raise ConfigError("releasing a lease needs a reason: the fleet may be left mixed")
     name = session.environment.name
-    holder = (await known_record(session, f"release the lease of {name}")).open_operation
+    record = await known_record(session, f"release the lease of {name}")
+    holder = record.open_operation
     if holder is None:
         raise Refused("lease", f"no operation of {name} is open: there is nothing to release")
-    migration = holder.tasks.get(POST_DEPLOY)
-    if holder.details.kind is OperationKind.POST_DEPLOY and migration is not None and migration.state == "started":
+    if (since := migrating_since(holder)) is not None:
+        of = holder.details.version if holder.details.kind is OperationKind.POST_DEPLOY else record.deployed_version
         raise Refused(
-            "migrating",
-            f"{holder.details.id} runs post-deploy migrations of {holder.details.version} since "
-            f"{migration.at:%Y-%m-%d %H:%M} UTC: wait until they have ended, or, if its process died, run "
-            f"`takeoff post-deploy {name}` again",
+            MIGRATING,
+            f"{holder.details.id} runs post-deploy migrations of {of} since {since:%Y-%m-%d %H:%M} UTC: wait until "
+            "they have ended; if its process died, run that task, or the same command, again: it finds them",
         )
     part = await OperationPart.join(session, holder.details.id, new_driver(RELEASE, by))
     await part.announce()
