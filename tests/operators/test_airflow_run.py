@@ -21,7 +21,11 @@ def context(run_type: str = "manual", user: str | None = "ada", params=None, tri
             triggering_user_name=user,
         ),
         "ti": SimpleNamespace(
-            task_id="lease", try_number=tries[0], max_tries=tries[1], xcom_pull=lambda task_ids: left.get(task_ids)
+            task_id="lease",
+            task=SimpleNamespace(retries=3),
+            try_number=tries[0],
+            max_tries=tries[1],
+            xcom_pull=lambda task_ids: left.get(task_ids),
         ),
         "params": params or {},
     }
@@ -52,6 +56,21 @@ def test_a_request_carries_what_was_asked_for():
 def test_the_last_try_is_known():
     assert not AirflowRun.of(context(tries=(3, 3))).last_try
     assert AirflowRun.of(context(tries=(4, 3))).last_try
+
+
+@pytest.mark.parametrize(
+    ("tries", "asked"),
+    [
+        pytest.param((1, 3), True, id="the first try"),
+        pytest.param((2, 3), False, id="Airflow's first retry"),
+        pytest.param((4, 3), False, id="Airflow's last retry"),
+        pytest.param((2, 4), True, id="cleared after the first try"),
+        pytest.param((5, 7), True, id="cleared after the fourth try"),
+        pytest.param((6, 7), False, id="a retry after it was cleared"),
+    ],
+)
+def test_a_try_that_a_person_asked_for_is_told_from_airflow_s_own(tries, asked):
+    assert AirflowRun.of(context(tries=tries)).asked is asked
 
 
 def test_the_address_of_a_run_can_be_opened(monkeypatch):

@@ -8,8 +8,10 @@ import pytest
 
 from takeoff.core.environment import Environment
 from takeoff.core.journal_entries import Adopted, Entry, HoldSet
+from takeoff.core.operation import OperationKind
 from takeoff.core.record import Record
 from takeoff.operators.journal_news import NEWS_FOR, tell_news
+from tests.core.test_operation_notices import Story
 from tests.operators.conftest import Variables
 from tests.operators.slack_standin import SlackStandIn
 
@@ -75,3 +77,16 @@ def test_unreadable_memories_begin_anew(environment: Environment, slack: SlackSt
     variables.kept["takeoff.told.lab"] = "{"
     tell_news(environment, *journal(timedelta(minutes=1)))
     assert reasons(slack) == ["reason 2"]
+
+
+def test_the_message_of_what_was_taken_over_says_so(environment: Environment, slack: SlackStandIn) -> None:
+    story = Story()
+    tell_news(environment, story.record, tuple(story.entries))
+    story.open(1, "17.1.0-ee.0")
+    tell_news(environment, story.record, tuple(story.entries))
+    story.open(2, "17.0.0-ee.0", OperationKind.ROLLBACK, over="lab-1")
+    tell_news(environment, story.record, tuple(story.entries))
+    deploy, rollback, superseded = slack.messages
+    assert "deploy of gitlab-ee `17.1.0-ee.0` was taken over" in deploy.text
+    assert "rollback to gitlab-ee `17.0.0-ee.0` has begun" in rollback.text
+    assert slack.thread(deploy) == [superseded]

@@ -152,6 +152,13 @@ def test_the_same_failure_of_one_automatic_run_after_another_is_told_once(slack:
 
 
 @pytest.mark.usefixtures("loaded")
+def test_a_retry_that_fails_as_before_is_told_again(slack: SlackStandIn) -> None:
+    for _ in range(2):
+        notify_failure("lab", run("main.web"), FULL)
+    assert len(slack.messages) == 2
+
+
+@pytest.mark.usefixtures("loaded")
 def test_a_person_is_told_of_every_failure(slack: SlackStandIn) -> None:
     for _ in range(2):
         notify_failure("lab", run(automatic=False), FULL)

@@ -73,7 +73,9 @@ def tell_news(environment: Environment, record: Record, entries: tuple[Entry, ..
             failure = "" if opened else told.failure
             keep_told(environment.name, told.model_copy(update={"seq": record.seq, "failure": failure}))
         notify(environment, *journal_notices(news, record, environment, entries))
-        for operation in {entry.operation for entry in news if entry.operation in record.operations}:
+        moved = {entry.operation for entry in news}
+        moved |= {entry.body.takes_over for entry in news if isinstance(entry.body, OperationOpened)}
+        for operation in moved & record.operations.keys():
             notice = progress_notice(record.operations[operation], record, environment)
             edit_progress(environment, operation, notice.reply)
     except Exception as error:

@@ -12,7 +12,7 @@ from takeoff.core.chat_reply import Reply
 from takeoff.core.dag_names import told_variable
 from takeoff.core.environment import Environment
 from takeoff.core.errors import TakeoffError
-from takeoff.core.failure_notice import failure_notice
+from takeoff.core.failure_notice import NOTHING_CHANGED, failure_notice
 from takeoff.core.notice import Notice, Posted, Told
 from takeoff.operators.airflow_run import AirflowRun
 
@@ -65,7 +65,7 @@ def settle_question(environment: Environment, notice: Notice) -> None:
 
 
 def notify_failure(environment: str, run: AirflowRun, error: TakeoffError) -> None:
-    """Tell that a task waits for a person; of an automatic run's, not the same one over and over."""
+    """Tell that a task waits for a person; of what every automatic run meets, not over and over."""
     from takeoff.environment_files import load_environment
 
     if run.task_id == CONTROL:
@@ -79,10 +79,11 @@ def notify_failure(environment: str, run: AirflowRun, error: TakeoffError) -> No
     told = read_told(environment)
     # Numbers in it (ages, sizes) may be others although the trouble is the same.
     failure = f"{run.task_id}: {re.sub('[0-9]+', '0', str(error))}"
-    if run.automatic and told.failure == failure:
+    repeats = run.automatic and run.task_id in NOTHING_CHANGED
+    if repeats and told.failure == failure:
         log.info("Slack knows of it already")
         return
-    if run.automatic:
+    if repeats:
         keep_told(environment, told.model_copy(update={"failure": failure}))
     notify(loaded, failure_notice(environment, run.task_id, error, run.url, run.name))
 
