@@ -51,6 +51,11 @@ class Server:
         return self.health >= self.backend.rise
 
     @property
+    def changing(self) -> bool:
+        """Whether the last check said something else than those before, so that the next one decides."""
+        return 0 < self.health < self._full
+
+    @property
     def usable(self) -> bool:
         """Whether new requests may go to it."""
         return self.admin == "ready" and self.up
@@ -62,11 +67,15 @@ class Server:
             return "MAINT"
         if self.up:
             word = "DRAIN" if self.admin == "drain" else "UP"
-            full = self.backend.rise + self.backend.fall - 1
-            if self.health < full:
+            if self.health < self._full:
                 return f"{word} {self.health - self.backend.rise + 1}/{self.backend.fall}"
             return word
         return f"DOWN {self.health}/{self.backend.rise}" if self.health else "DOWN"
+
+    @property
+    def _full(self) -> int:
+        """The health of a server that is fully up."""
+        return self.backend.rise + self.backend.fall - 1
 
     def set_admin(self, state: str) -> None:
         """Obey the runtime API. Leaving maintenance makes the server count as up until a check says otherwise."""
@@ -97,7 +106,7 @@ class Server:
     def judge(self, status: str, code: int) -> None:
         """Take in the result of one health check."""
         self.check_status, self.check_code = status, code
-        rise, full = self.backend.rise, self.backend.rise + self.backend.fall - 1
+        rise, full = self.backend.rise, self._full
         if status == "L7OK":
             self.health = min(self.health + 1, full) if self.health + 1 < rise else full
         else:
@@ -140,7 +149,8 @@ class Backend:
         while True:
             if server.admin != "maint":
                 server.judge(*await self._probe(server))
-            await asyncio.sleep(self.settings.interval)
+            fast = self.settings.fast_interval if server.changing else None
+            await asyncio.sleep(self.settings.interval if fast is None else fast)
 
     async def _probe(self, server: Server) -> tuple[str, int]:
         status = "L4TOUT"

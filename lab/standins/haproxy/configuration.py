@@ -19,12 +19,18 @@ class ServerConfiguration:
 
 @dataclass
 class BackendConfiguration:
-    """One ``backend`` section: servers, and how their health is checked (times in seconds)."""
+    """One ``backend`` section: servers, and how their health is checked (times in seconds).
+
+    Attributes:
+        interval: between two checks of a server that is fully up or down.
+        fast_interval: between two checks while its health is changing; None for ``interval``.
+    """
 
     name: str
     servers: list[ServerConfiguration] = field(default_factory=list)
     check_path: str = "/"
     interval: float = 2.0
+    fast_interval: float | None = None
     fall: int = 3
     rise: int = 2
 
@@ -88,6 +94,8 @@ def _read_checks(backend: BackendConfiguration, options: list[str]) -> None:
     for name, value in itertools.pairwise(options):
         if name == "inter":
             backend.interval = _seconds(value)
+        elif name == "fastinter":
+            backend.fast_interval = _seconds(value)
         elif name == "fall":
             backend.fall = int(value)
         elif name == "rise":
