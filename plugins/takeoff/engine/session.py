@@ -67,8 +67,8 @@ class Session:
             )
         if operation.environment_sha256 != self.environment_sha256:
             self.progress.line(
-                f"the environment file has changed since operation {operation.id} opened: its version and hosts stay as "
-                "they were then, all other settings are the file's of now"
+                f"the environment file has changed since operation {operation.id} opened: its version and hosts stay "
+                "as they were then, all other settings are the file's of now"
             )
         hosts = {(part.stage, part.role): part.hosts for part in operation.placements}
         return replace(self, environment=self.environment.with_hosts(hosts))
