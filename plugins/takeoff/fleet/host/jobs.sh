@@ -54,7 +54,8 @@ answer_job() { # OFFSET WAIT FRESH: waits for news; at most 256 KiB of log
             *) break ;;
         esac
         [ "$polls" -gt 0 ] || break
-        [ "$size" -gt "$1" ] && polls=1 # news: gather what comes in half a second more, then answer
+        # News: gather what comes in two seconds more, then answer. Most steps end by then, which is answered at once.
+        [ "$size" -gt "$1" ] && [ "$polls" -gt 4 ] && polls=4
         polls=$((polls - 1))
         pause
     done
