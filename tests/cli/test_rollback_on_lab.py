@@ -137,8 +137,11 @@ def test_a_replaced_blessed_node_changes_nothing_until_lease_and_journal_were_mo
 def test_a_host_that_gives_no_answer_is_taken_out_and_left_behind_and_the_others_go_back(
     takeoff: RollbackLab, base: str
 ) -> None:
-    newer = takeoff.newer()
-    takeoff.run("deploy", "lab", newer)
+    path = environment_path(takeoff.lab.state)
+    before = path.read_text()
+    # Of three servers one is silent and one is moved: one must be enough.
+    path.write_text(yaml.safe_dump(yaml.safe_load(before) | {"floor": 1}, sort_keys=False))
+    takeoff.run("deploy", "lab", takeoff.newer())
     cut = takeoff.lab.fault("unreachable", "web-02")
     cut.apply("web-02")
     try:
@@ -153,6 +156,7 @@ def test_a_host_that_gives_no_answer_is_taken_out_and_left_behind_and_the_others
         assert len(takeoff.drained()) == len(takeoff.lab.record.layout.balancers)
     finally:
         cut.lift("web-02")
+        path.write_text(before)
     takeoff.run("resume", "lab")
     takeoff.run("deploy", "lab", takeoff.newer())
     assert takeoff.drained() == [], "the next rollout takes it along"
