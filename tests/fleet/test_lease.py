@@ -77,7 +77,8 @@ async def test_who_is_refused_reads_who_holds_it_since_when_why_and_what_lifts_i
     assert re.fullmatch(
         r"lab is held by deploy lab-1 to 17\.1\.0-ee\.0, opened by maria \(hotfix\) at [\d-]+ [\d:]+ UTC; its task "
         r"main\.web failed, http://127\.0\.0\.1:8080/run\. It ends when that run is finished or its failed task "
-        r"cleared, with `takeoff rollback lab VERSION --reason R`, or with `takeoff lease lab --release --reason R`",
+        r"cleared, with `takeoff deploy lab 17\.1\.0-ee\.0`, "
+        r"with `takeoff rollback lab VERSION --reason R`, or with `takeoff lease lab --release --reason R`",
         str(refused.value),
     )
 

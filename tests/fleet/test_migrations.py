@@ -8,7 +8,14 @@ import pytest
 
 from takeoff.core.errors import CheckFailed, CommandFailed, JobLost, MigrationFailed
 from takeoff.fleet.host_jobs import JobGoesOn, JobPlace
-from takeoff.fleet.migrations import follow_migrations, install_on_blessed_node, migrate, migrate_post_deploy, pending
+from takeoff.fleet.migrations import (
+    failed_attempt,
+    follow_migrations,
+    install_on_blessed_node,
+    migrate,
+    migrate_post_deploy,
+    pending,
+)
 from takeoff.fleet.protocols import Completed
 from tests.fleet.simulated_fleet import NEW, OLD, SimulatedFleet, environment_of
 from tests.fleet.simulated_host import SimulatedHost
@@ -189,3 +196,28 @@ def test_rule_3_a_rollback_installs_on_the_blessed_node_and_migrates_nothing(
     run_virtually(install_on_blessed_node(simulated.fleet, simulated.lease(OLD), rollback=True))
     assert node.started == ["install"]
     assert node.version == OLD
+
+
+@pytest.mark.parametrize(
+    ("step", "attempt"),
+    [pytest.param("migrations", 1, id="the migrations"), pytest.param("install", 0, id="the install before them")],
+)
+def test_rule_3_a_failure_of_the_migrations_names_its_attempt_and_no_other_does(
+    simulated: SimulatedFleet, node: SimulatedHost, step: str, attempt: int
+) -> None:
+    node.failing[step] = 1
+    with pytest.raises(CommandFailed) as failed:
+        run_virtually(migrate(simulated.fleet, simulated.lease(), attempt=1))
+    assert failed_attempt(failed.value) == attempt
+
+
+def test_rule_3_lost_migrations_name_their_attempt_too(simulated: SimulatedFleet, node: SimulatedHost) -> None:
+    async def reboots() -> None:
+        migration = asyncio.create_task(migrate(simulated.fleet, simulated.lease(), attempt=1))
+        await asyncio.sleep(30)
+        node.reboot()
+        await migration
+
+    with pytest.raises(JobLost) as lost:
+        run_virtually(reboots())
+    assert failed_attempt(lost.value) == 1

@@ -46,7 +46,10 @@ class HostError(TakeoffError):
 
     Attributes:
         host: the host's name in the environment file.
+        attempt: number of the host job's attempt that failed; 0 if none did.
     """
+
+    attempt: int = 0
 
     def __init__(self, host: str, message: str) -> None:
         self.host = host

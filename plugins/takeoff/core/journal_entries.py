@@ -77,13 +77,14 @@ class TaskFinished(Stored):
 
 
 class TaskFailed(Stored):
-    """A task of the operation failed; the operation stays open."""
+    """A task of the operation failed; the operation stays open. ``attempt``: of the migrations that failed in it."""
 
     kind: Literal["task_failed"] = "task_failed"
     task: str
     seconds: float
     error: str
     report: RolloutReport | None = None
+    attempt: int = 0
 
 
 class PipelineStarted(Stored):

@@ -68,11 +68,14 @@ class Driver(Stored):
         name: unique: ``<machine>:<pid>:<random>``.
         task: id of the task it carries out.
         by: who asked for it.
+        asked: a person asked for this try: it is the first one, or they cleared the task. Airflow's own retries are
+            not asked for, and never begin again what a person must look at first.
     """
 
     name: str
     task: str
     by: str
+    asked: bool = True
 
 
 class OperationDraft(Stored):

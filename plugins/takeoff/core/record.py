@@ -70,13 +70,14 @@ class TaskState(Stored):
 
 
 class OperationRecord(Stored):
-    """An operation and what became of it."""
+    """An operation and what became of it. ``failed_attempts``: task → the last attempt of migrations told as failed."""
 
     details: Operation
     driver: Driver
     epoch: int
     tasks: dict[str, TaskState] = {}
     pipelines: dict[str, PipelineStarted] = {}
+    failed_attempts: dict[str, int] = {}
     outcome: Outcome | None = None
     closed_at: datetime | None = None
     deployed: str = ""
@@ -214,8 +215,10 @@ def _operation_changes(record: Record, entry: Entry) -> dict[str, object]:
             changes = {
                 "tasks": one.tasks | {task: TaskState(state="finished", at=entry.at, seconds=seconds, text=text)}
             }
-        case TaskFailed(task=task, seconds=seconds, error=text):
-            changes = {"tasks": one.tasks | {task: TaskState(state="failed", at=entry.at, seconds=seconds, text=text)}}
+        case TaskFailed(task=task, seconds=seconds, error=text, attempt=attempt):
+            failed = TaskState(state="failed", at=entry.at, seconds=seconds, text=text)
+            told = {task: attempt} if attempt else {}
+            changes = {"tasks": one.tasks | {task: failed}, "failed_attempts": one.failed_attempts | told}
         case PipelineStarted(task=task):
             changes = {"pipelines": one.pipelines | {task: entry.body}}
         case OperationClosed(outcome=outcome, version=version):

@@ -31,7 +31,8 @@ async def warm_up_hosts(part: OperationPart, task: TaskSpec) -> TaskResult:
 
 async def migrate_regularly(part: OperationPart, task: TaskSpec) -> TaskResult:
     """Install on the blessed node, run the regular migrations, and journal what they leave for after the deploy."""
-    names = await migrate(part.fleet, part.lease, stay_s=part.stay_s)
+    attempt = await part.migrations_attempt(task)
+    names = await migrate(part.fleet, part.lease, attempt=attempt, stay_s=part.stay_s)
     await part.tell(MigrationsPending(version=part.operation.version, names=names))
     left = (
         f"pending for after the deploy: {counted(len(names), 'migration')}: {some(names)}"

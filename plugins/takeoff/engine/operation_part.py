@@ -10,6 +10,7 @@ from takeoff.core.errors import Superseded
 from takeoff.core.journal_entries import EntryBody, Noted
 from takeoff.core.operation import Driver, Lease, Operation
 from takeoff.core.record import OperationRecord, Record
+from takeoff.core.task_ids import TaskSpec
 from takeoff.engine.journal_entry import known_record
 from takeoff.engine.session import Session
 from takeoff.fleet.fencing import Fence
@@ -76,6 +77,18 @@ class OperationPart:
                 )
             except JournalMoved:
                 continue
+
+    async def migrations_attempt(self, task: TaskSpec) -> int:
+        """Say which attempt of a task's migrations this try may begin, if it is not running or done already.
+
+        One that failed is followed by another only once its failure is in the journal and a person asked for this
+        try; otherwise it is told again.
+
+        Raises:
+            Superseded: the operation is over, or another driver has taken over.
+        """
+        told = self.still_ours(await self.session.journal.read()).failed_attempts.get(task.id, 0)
+        return told + 1 if self.lease.driver.asked else max(1, told)
 
     def still_ours(self, record: Record) -> OperationRecord:
         """Find the operation in a record.

@@ -17,7 +17,7 @@ from takeoff.fleet.migrations import migrate_post_deploy, pending
 async def migrate_after_deploy(part: OperationPart, task: TaskSpec) -> TaskResult:
     """Run what is pending, and close the operation that was opened for it."""
     begun = part.session.clock.monotonic()
-    summary = await _migrate(part, part.operation.version)
+    summary = await _migrate(part, task, part.operation.version)
     seconds = round(part.session.clock.monotonic() - begun, 1)
     ended = TaskFinished(task=task.id, seconds=seconds, summary=summary)
     await part.session.leases.close(part.lease, Outcome.SUCCEEDED, by=part.lease.driver.by, bodies=(ended,))
@@ -33,10 +33,10 @@ async def migrate_pending_first(part: OperationPart, task: TaskSpec) -> TaskResu
         return TaskResult(summary="this deploy's own migrations have begun: what was pending before them is past")
     if record.pending is None:
         return TaskResult(summary="no post-deploy migrations are pending")
-    return TaskResult(summary=await _migrate(part, installed))
+    return TaskResult(summary=await _migrate(part, task, installed))
 
 
-async def _migrate(part: OperationPart, version: str) -> str:
+async def _migrate(part: OperationPart, task: TaskSpec, version: str) -> str:
     """Run what is pending for a version that every host must run.
 
     Raises:
@@ -51,7 +51,8 @@ async def _migrate(part: OperationPart, version: str) -> str:
         await verify_fleet(part, version, left_behind={})
         await part.tell(PointOfNoReturn(version=version, names=names))
     await part.announce(point_of_no_return=version)
-    await migrate_post_deploy(part.fleet, part.lease, stay_s=part.stay_s)
+    attempt = await part.migrations_attempt(task)
+    await migrate_post_deploy(part.fleet, part.lease, attempt=attempt, stay_s=part.stay_s)
     await part.tell(PostDeployFinished(version=version))
     return f"{counted(len(names), 'post-deploy migration')} of {version} done: {some(names)}"
 

@@ -19,6 +19,7 @@ from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.post_deploy_work import migrate_after_deploy, migrate_pending_first
 from takeoff.engine.session import Session
 from takeoff.engine.task_result import TaskResult
+from takeoff.fleet.migrations import failed_attempt
 
 __all__ = ["TaskResult", "run_task"]
 
@@ -98,6 +99,7 @@ async def _tell_failure(part: OperationPart, task: TaskSpec, error: TakeoffError
         seconds=round(seconds, 1),
         error=str(error),
         report=report if isinstance(report, RolloutReport) else None,
+        attempt=failed_attempt(error),
     )
     try:
         await part.tell(failed)

@@ -19,7 +19,6 @@ from takeoff.core.errors import (
     HostUnfenced,
     HostUnreachable,
     JobLost,
-    TakeoffError,
 )
 from takeoff.core.operation import Lease
 from takeoff.fleet.host_script import Answer, HostScript, lease_arguments
@@ -194,6 +193,7 @@ class HostJobs:
         if answer.fields["state"] == "done" and answer.fields["rc"] == "0":
             return JobResult(0, tail, number, attached=not ours, already_done=False)
         failure = self._failure(answer, host, job, describe, tail, timeout_s)
+        failure.attempt = number
         with suppress(
             HostUnreachable
         ):  # Then the host did not hear it, and the next call tells it again: the safe side.
@@ -203,7 +203,7 @@ class HostJobs:
     @staticmethod
     def _failure(
         answer: Answer, host: str, job: tuple[str, str, str], describe: str, tail: str, timeout_s: float
-    ) -> TakeoffError:
+    ) -> CommandFailed | JobLost:
         where = f"its log is {answer.fields.get('folder', '')}/log"
         match answer.fields["state"]:
             case "done":

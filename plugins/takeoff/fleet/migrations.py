@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from takeoff.core.errors import CheckFailed, CommandFailed, MigrationFailed
+from takeoff.core.errors import CheckFailed, CommandFailed, JobLost, MigrationFailed
 from takeoff.core.migration_log import decisive_lines, pending_migrations
 from takeoff.core.operation import Lease
 from takeoff.fleet.commands.command import HostCommand
@@ -153,6 +153,17 @@ async def follow_migrations(fleet: Fleet, place: JobPlace, *, until_s: float) ->
     await fleet.jobs.follow(place, until_s=until_s, output=told.line, silent=told.silent)
 
 
+def failed_attempt(error: BaseException) -> int:
+    """Say which attempt's failure an error tells: one of migrations; 0 if it tells of anything else."""
+    match error:
+        case MigrationFailed(attempt=attempt):
+            return attempt
+        case JobLost(attempt=attempt, job=job) if job.rpartition("/")[2] in (REGULAR, POST_DEPLOY):
+            return attempt
+        case _:
+            return 0
+
+
 async def _run_migrations(
     fleet: Fleet, lease: Lease, step: str, command: HostCommand, attempt: int | None, stay_s: float
 ) -> None:
@@ -181,11 +192,13 @@ async def _run_migrations(
         )
     except CommandFailed as error:
         lines = decisive_lines(tuple(log) or error.output_tail.splitlines())
-        raise MigrationFailed(
+        failed = MigrationFailed(
             host,
             command.describe,
             error.exit_status,
             "\n".join(lines),
             "; ".join(filter(None, (error.advice, _ADVICE))),
-        ) from error
+        )
+        failed.attempt = error.attempt
+        raise failed from error
     fleet.progress.host(host, "migrated", command.describe)

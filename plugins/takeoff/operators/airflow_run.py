@@ -35,6 +35,7 @@ class AirflowRun(NamedTuple):
         reason: why, in their words.
         skips: gate → reason.
         force: refusal → reason, in a rollback.
+        asked: it is the task's first try, or the first one since a person cleared it; not one of Airflow's retries.
     """
 
     dag_id: str
@@ -46,6 +47,7 @@ class AirflowRun(NamedTuple):
     reason: str
     skips: Mapping[str, str]
     force: Mapping[str, str] = {}
+    asked: bool = True
 
     @classmethod
     def of(cls, context: Context) -> AirflowRun:
@@ -62,6 +64,7 @@ class AirflowRun(NamedTuple):
             reason=str(params.get("reason") or ""),
             skips=dict(params.get("skip") or {}),
             force=dict(params.get("force") or {}),
+            asked=not _is_retry(instance.try_number, instance.max_tries or 0, instance.task.retries or 0),
         )
 
     @property
@@ -86,6 +89,15 @@ class AirflowRun(NamedTuple):
         from takeoff.engine.rollback_verdict import RollbackRequest
 
         return RollbackRequest(version, self.by, self.reason, self.name, self.url, self.force)
+
+
+def _is_retry(try_number: int, max_tries: int, retries: int) -> bool:
+    """Whether Airflow tries again by itself: a cleared task gets its retries anew, counted from where it was.
+
+    ``clear_task_instances`` sets ``max_tries`` to the tries so far and the task's retries (airflow/models/
+    taskinstance.py).
+    """
+    return max_tries - retries + 1 < try_number <= max_tries + 1 and retries > 0
 
 
 def chosen_version(context: Context) -> str:

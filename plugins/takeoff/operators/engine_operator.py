@@ -43,4 +43,4 @@ class EngineOperator(BaseOperator):
         """Name this process as the driver of its task."""
         from takeoff.engine.drivers import new_driver
 
-        return new_driver(self.spec.id, run.by)
+        return new_driver(self.spec.id, run.by, asked=run.asked)
