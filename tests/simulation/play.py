@@ -206,6 +206,8 @@ class _Play:
         if not moves or moves[-1].outcome is not Outcome.SUCCEEDED:
             return
         wanted = moves[-1].details.version
+        while any(host.down for host in self.world.hosts.values()):  # rebooted by the very call that looked
+            await asyncio.sleep(1.0)
         for host in self.world.hosts.values():
             if host.name in record.left_behind:
                 continue
