@@ -252,6 +252,9 @@ class Environment(StrictModel):
         Raises:
             pydantic.ValidationError: a host is named twice, or a role has none.
         """
+        parts = {(stage.name, role): part for stage in self.stages for role, part in stage.roles.items()}
+        if all(part.inventory is None and part.hosts == resolved.get(at, part.hosts) for at, part in parts.items()):
+            return self
         data = self.model_dump(by_alias=True)
         for stage in data["stages"]:
             for role in stage["roles"]:
