@@ -17,6 +17,7 @@ LASTING = [
     errors.JobLost("web-01", "install", "rebooted"),
     errors.CheckFailed("no"),
     errors.FloorReached("no"),
+    errors.Halted("no"),
     errors.BudgetSpent("no"),
     errors.Refused("freeze", "no"),
     errors.LeaseHeld("gstg-7", "no"),
