@@ -36,6 +36,20 @@ def reachable_folder() -> Iterator[Path]:
         yield folder
 
 
+SHARED = ("airflow", "lab/airflow", "lab/process", "lab")
+"""Folders of tests that share a lab or an Airflow; elsewhere the tests of a file do."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a lab or an Airflow in one process, for ``--dist loadgroup``."""
+    for item in items:
+        if item.get_closest_marker("lab") or item.get_closest_marker("airflow"):
+            place = item.path.relative_to(Path(__file__).parent).as_posix()
+            group = next((folder for folder in SHARED if place.startswith(f"{folder}/")), place)
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 def _skips_forbidden() -> bool:
     return bool(os.environ.get(SKIPS_FORBIDDEN) or os.environ.get("CI"))
 
