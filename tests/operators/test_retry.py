@@ -6,7 +6,11 @@ from airflow.sdk import RetryAction
 from takeoff.core import errors
 from takeoff.operators.retry import RETRIED, RETRY_POLICY
 
-PASSING = [errors.HostUnreachable("web-01", "no route"), errors.SourceUnavailable("GitLab", "no answer")]
+PASSING = [
+    errors.HostUnreachable("web-01", "no route"),
+    errors.HostUnfenced("web-01", "rebuilt"),
+    errors.SourceUnavailable("GitLab", "no answer"),
+]
 LASTING = [
     errors.ConfigError("gstg.yml:3: no"),
     errors.VersionError("no"),
