@@ -16,7 +16,7 @@ import pytest
 
 from lab.state import LabState
 from tests.conftest import folder_within_reach
-from tests.lab.running_lab import Lab, lab_command
+from tests.lab.running import RunningLab, lab_command
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 class Command:
     """The `takeoff` command on a lab."""
 
-    lab: Lab
+    lab: RunningLab
 
     @property
     def variables(self) -> dict[str, str]:
@@ -74,10 +74,10 @@ def takeoff() -> Iterator[Command]:
     """An adopted lab of the default thirteen hosts on 17.0.0, and the command on it."""
     with folder_within_reach() as base:
         folder = base / "state"
-        result = lab_command(folder, "up", "--stand-ins", "--version", "17.0.0-ee.0")
+        result = lab_command(folder, "up", "--kind", "process", "--stand-ins", "--version", "17.0.0-ee.0")
         try:
             assert result.returncode == 0, result.stdout + result.stderr
-            command = Command(Lab(LabState(folder)))
+            command = Command(RunningLab(LabState(folder)))
             command.run("adopt", "lab")
             yield command
         finally:
