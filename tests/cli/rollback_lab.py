@@ -34,7 +34,6 @@ class RollbackLab(Command):
         taken: how many versions tests have taken for themselves.
     """
 
-    lab: RunningLab  # type: ignore[assignment]
     taken: int = field(default=0)
 
     def at_rest(self) -> str:
