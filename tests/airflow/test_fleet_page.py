@@ -16,7 +16,7 @@ from tests.airflow.browser import logged_in
 from tests.airflow.conftest import METRICS_TOKEN
 from tests.airflow.real_airflow import RealAirflow
 
-pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.soak, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.airflow, pytest.mark.lab, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +61,7 @@ def test_the_page_is_in_the_menu_and_shows_every_group_of_hosts(known: RealAirfl
         assert errors == []
 
 
+@pytest.mark.soak  # A third browser: ten seconds, most of them a wait for the page's next look.
 def test_the_page_keeps_what_it_read_and_says_so_when_airflow_answers_no_more(known: RealAirflow) -> None:
     with logged_in(known.airflow, "light") as (page, _):
         page.goto("/plugin/fleet")
