@@ -12,6 +12,9 @@ from pathlib import Path
 
 from lab.state import Endpoint, LabError, LabState, ProcessRecord, process_record, running
 
+FOLDER = "TAKEOFF_LAB_FOLDER"
+"""Environment variable of every process of a lab: its folder, by which one is found that no record tells of."""
+
 SOURCE = Path(__file__).resolve().parent.parent
 """Folder that holds the package ``lab``."""
 
@@ -19,11 +22,11 @@ SOURCE = Path(__file__).resolve().parent.parent
 def spawn(
     state: LabState, name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
 ) -> ProcessRecord:
-    """Start a process that outlives this one; its output goes to ``log/NAME.log``."""
+    """Start a process that outlives this one; its output goes to ``log/NAME.log``, its mark is ``FOLDER``."""
     with state.path("log", f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            command, env=environment, cwd=cwd or state.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True,
+            command, env={**environment, FOLDER: str(state.folder)}, cwd=cwd or state.folder,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     return process_record(name, process.pid)
 

@@ -74,8 +74,12 @@ class ProcessHost:
 
 def processes_of(hosts: Iterable[ProcessHost]) -> list[psutil.Process]:
     """Every living process of hosts: whatever its session, it carries its host's root in its environment."""
-    roots = {str(host.root) for host in hosts}
-    return [each for each in psutil.process_iter() if _variable(each, "TAKEOFF_HOST_ROOT") in roots]
+    return processes_with("TAKEOFF_HOST_ROOT", {str(host.root) for host in hosts})
+
+
+def processes_with(variable: str, values: Collection[str]) -> list[psutil.Process]:
+    """Every living process but this one that has one of the values in a variable of its environment."""
+    return [each for each in psutil.process_iter() if _variable(each, variable) in values]
 
 
 def kill_processes_of(hosts: Collection[ProcessHost]) -> None:

@@ -21,10 +21,10 @@ from lab.kind import Fault, HostResult
 from lab.layout import BALANCED_ROLES
 from lab.process.command_folder import make_command_folder
 from lab.process.database import start_database, stop_database
-from lab.process.host import ProcessHost, kill_processes_of, open_host
+from lab.process.host import ProcessHost, kill_processes_of, open_host, processes_with
 from lab.repository import Repository
 from lab.services import Services
-from lab.spawn import module_command, spawn, wait_until
+from lab.spawn import FOLDER, module_command, spawn, wait_until
 from lab.state import (
     Endpoint,
     HostRecord,
@@ -33,6 +33,7 @@ from lab.state import (
     LabState,
     end_processes,
     free_ports,
+    kill_processes,
     running,
     write_file,
 )
@@ -80,6 +81,7 @@ class ProcessKind:
         end_processes(ssh)
         kill_processes_of([self._host(record, name) for name in record.hosts])
         end_processes([each for each in record.processes if each.name != "ssh"])
+        kill_processes(processes_with(FOLDER, {str(self._state.folder)}))  # a start was killed before it noted them
         stop_database(self._state.folder / "database")
 
     def run(self, host: str, script: str, timeout_seconds: float = 120) -> HostResult:
@@ -128,7 +130,11 @@ class ProcessKind:
         faults = (
             Fault("power", "the host is off: every process ended, nobody listens", True, self.power_off, self.power_on),
             Fault(
-                "unreachable", "the host's SSH port refuses connections", True, self._mode("refuse"), self._mode("up")
+                "unreachable",
+                "the host's SSH port refuses connections, and those there are end",
+                True,
+                self._mode("refuse"),
+                self._mode("up"),
             ),
             Fault(
                 "hang",

@@ -1,27 +1,52 @@
-"""Labs that the tests of several folders share."""
+"""One lab of each kind for all tests that only need one, and what they do to it."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from lab.state import LabState
-from tests.lab.running import RunningLab, lab_command
+from tests.conftest import folder_within_reach
+from tests.lab.running import RunningLab, run_lab
+
+KIND = os.environ.get("TAKEOFF_LAB") or "process"
+"""The kind of lab that this run is for."""
 
 
 @pytest.fixture(scope="session")
-def real_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """Yield one `real` lab for the whole run; only for tests that know that this machine can have one."""
-    yield from run_lab(tmp_path_factory, "real")
+def process_lab() -> Iterator[RunningLab]:
+    """Yield a `process` lab as a machine without HAProxy and Alertmanager has it."""
+    with (
+        folder_within_reach() as parent,
+        run_lab(parent / "state", "--kind", "process", "--stand-ins", "--hosts", "9") as lab,
+    ):
+        yield lab
 
 
-def run_lab(tmp_path_factory: pytest.TempPathFactory, kind: str) -> Iterator[RunningLab]:
-    folder = tmp_path_factory.mktemp(f"{kind}-lab") / "state"
-    result = lab_command(folder, "up", "--kind", kind, "--hosts", "9")
-    assert result.returncode == 0, result.stdout + result.stderr
-    running = RunningLab(LabState(folder))
-    try:
-        running.await_serving()
-        yield running
-    finally:
-        result = lab_command(folder, "down")
-        assert result.returncode == 0, result.stdout + result.stderr
+@pytest.fixture(scope="session")
+def real_lab() -> Iterator[RunningLab]:
+    """Yield a `real` lab; only for tests that know that this machine can have one."""
+    with folder_within_reach() as parent, run_lab(parent / "state", "--kind", "real", "--hosts", "9") as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab_folder() -> Iterator[Path]:
+    """Yield where a test may start a lab of its own."""
+    with folder_within_reach() as parent:
+        yield parent / "state"
+
+
+@pytest.fixture
+def broken(lab: RunningLab) -> Iterator[Callable[..., None]]:
+    """Break things for the length of one test; all is mended after it, and every server in use again."""
+    faults: list[tuple[str, str]] = []
+
+    def apply(name: str, host: str = "") -> None:
+        faults.append((name, host))
+        lab.break_(name, host)
+
+    yield apply
+    for name, host in reversed(faults):
+        lab.mend(name, host)
+    lab.await_serving()

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from lab.state import free_ports
-from tests.lab.running_lab import ROOT, eventually
+from tests.lab.running import ROOT, eventually
 
 pytestmark = pytest.mark.lab
 

@@ -131,7 +131,7 @@ def _unpack(archive: Archive, before: Stanza | None, old: str) -> Stanza:
     name, new = archive.control["Package"], archive.control["Version"]
     _say(f"Preparing to unpack .../{os.path.basename(archive.path)} ...")
     stanza = {field: archive.control[field] for field in KEPT_FIELDS if field in archive.control}
-    stanza["Status"] = before["Status"] if before else "install ok not-installed"
+    stanza["Status"] = f"install ok {state_of(before)}"  # a hold ends, as with dpkg itself
     stanza["Config-Version"] = old
     log(f"{'upgrade' if old else 'install'} {name}:amd64 {old or '<none>'} {new}")
     script = archive.scripts.get("preinst")

@@ -112,27 +112,33 @@ def frontend_lock(timeout_seconds: float) -> Iterator[None]:
     """
     os.makedirs(os.path.dirname(LOCK), exist_ok=True)
     with open(LOCK, "a+") as stream:
-        deadline = time.monotonic() + timeout_seconds
+        deadline, told = time.monotonic() + timeout_seconds, False
         while True:
             try:
                 fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError:
+                stream.seek(0)
+                holder = stream.read().strip() or "another process"
+                refusal = f"Could not get lock /var/lib/dpkg/lock-frontend. It is held by {holder}"
                 if time.monotonic() >= deadline:
-                    stream.seek(0)
-                    holder = stream.read().strip() or "another process"
-                    raise DpkgError(
-                        f"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by {holder}\n"
-                        "N: Be aware that removing the lock file is not a solution and may break your system.\n"
-                        "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), "
-                        "is another process using it?"
-                    ) from None
+                    raise DpkgError(_no_lock("" if timeout_seconds else refusal)) from None
+                if not told:
+                    print(f"Waiting for cache lock: {refusal}...", flush=True)
+                    told = True
                 time.sleep(0.1)
         stream.truncate(0)
         stream.write(f"process {os.getpid()} (apt-get)\n")
         stream.flush()
         yield
         stream.truncate(0)
+
+
+def _no_lock(refusal: str) -> str:
+    """What apt says when it gives up; who has the lock it tells only if it did not wait, and so said it already."""
+    notice = "N: Be aware that removing the lock file is not a solution and may break your system.\n"
+    last = "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?"
+    return f"E: {refusal}\n{notice}{last}" if refusal else last
 
 
 @contextmanager

@@ -6,13 +6,14 @@ import functools
 
 from lab.kind import Fault
 from lab.real.addresses import SERVICES
-from lab.real.faults.scripted import scripted
+from lab.real.faults.scripted import run, scripted
 from lab.real.fleet import Fleet
+from lab.real.servers import alerts, repository
 from lab.real.servers.repository import FAULTS, PUBLIC
 from lab.repository import SUITE
 from lab.services import READY_PATHS, Services
 from lab.spawn import answers, wait_until
-from lab.state import LabState
+from lab.state import Endpoint, LabState
 
 SLOW_BYTES_PER_SECOND = 2048
 
@@ -77,10 +78,29 @@ def faults(fleet: Fleet) -> list[Fault]:
             signature,
             prepare=_SIGN_WRONGLY,
         ),
-        _stopped(fleet, "repository-down", "the package repository refuses connections", "nginx"),
-        _stopped(fleet, "alertmanager-down", "Alertmanager refuses connections", "alertmanager"),
         _stopped(
-            fleet, "heartbeat", "Prometheus is gone: the alert that always fires ends, and no other comes", "prometheus"
+            fleet,
+            "repository-down",
+            "the package repository refuses connections",
+            "nginx",
+            repository.endpoint(fleet.addresses),
+            READY_PATHS["repository"],
+        ),
+        _stopped(
+            fleet,
+            "alertmanager-down",
+            "Alertmanager refuses connections",
+            "alertmanager",
+            alerts.alertmanager(fleet.addresses),
+            "/-/ready",
+        ),
+        _stopped(
+            fleet,
+            "heartbeat",
+            "Prometheus is gone: the alert that always fires ends, and no other comes",
+            "prometheus",
+            alerts.prometheus(fleet.addresses),
+            "/-/ready",
         ),
         _gitlab_down(fleet),
     ]
@@ -106,9 +126,19 @@ def _gitlab_down(fleet: Fleet) -> Fault:
     )
 
 
-def _stopped(fleet: Fleet, name: str, summary: str, service: str) -> Fault:
+def _stopped(fleet: Fleet, name: str, summary: str, service: str, endpoint: Endpoint, path: str) -> Fault:
+    """A server that is stopped; mended once it answers again."""
     where = f"/run/services/{service}"
-    return scripted(fleet, name, summary, f"sv -w 20 down {where}", f"sv -w 20 up {where}", SERVICES)
+
+    def stop(_: str) -> None:
+        run(fleet, SERVICES, f"sv -w 20 down {where}")
+
+    def start(_: str) -> None:
+        run(fleet, SERVICES, f"sv -w 20 up {where}")
+        log = fleet.folder / "log" / f"{SERVICES}.log"
+        wait_until(functools.partial(answers, endpoint, path), service, log)
+
+    return Fault(name, summary, False, stop, start)
 
 
 def _nginx(fleet: Fleet, name: str, summary: str, directive: str, *, prepare: str = "") -> Fault:

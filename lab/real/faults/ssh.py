@@ -34,22 +34,25 @@ mv {_KEY}.right {_KEY}
 
 
 def faults(fleet: Fleet) -> list[Fault]:
-    """Refusing, hanging, and answering with another host key."""
+    """Refusing, hanging, and answering with another host key.
+
+    Each open session has an sshd of its own, which must share the fate of the one that listens.
+    """
     service = "/run/services/sshd"
     return [
         scripted(
             fleet,
             "unreachable",
-            "the host's SSH port refuses connections; sessions go on",
-            f"sv -w 20 down {service}",
+            "the host's SSH port refuses connections, and those there are end",
+            f"sv -w 20 down {service}; pkill -KILL -x sshd || :",
             f"sv -w 20 up {service}",
         ),
         scripted(
             fleet,
             "hang",
             "the host's SSH server takes connections and never answers",
-            f"sv pause {service}",
-            f"sv cont {service}",
+            f"sv pause {service}; pkill -STOP -x sshd || :",
+            f"pkill -CONT -x sshd || :; sv cont {service}",
         ),
         scripted(fleet, "host-key", "the host answers with another SSH host key", _NEW_KEY, _OLD_KEY),
     ]

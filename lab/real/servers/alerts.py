@@ -19,7 +19,7 @@ exec prometheus-alertmanager --config.file=/etc/prometheus/alertmanager.yml --st
 
 _PROMETHEUS_RUN = f"""\
 exec prometheus --config.file=/etc/prometheus/prometheus.yml --storage.tsdb.path=/var/lib/prometheus \\
-    --storage.tsdb.retention.time=6h --rules.alert.resend-delay=2s --web.listen-address=:{PROMETHEUS_PORT}
+    --storage.tsdb.retention.time=6h --rules.alert.resend-delay=1s --web.listen-address=:{PROMETHEUS_PORT}
 """
 
 _ROUTES = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}

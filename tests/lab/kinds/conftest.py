@@ -1,43 +1,51 @@
-"""Both kinds of lab: what these tests show holds on either. The `real` one runs where TAKEOFF_LAB=real asks for it."""
+"""The lab of the kind that TAKEOFF_LAB names: what these tests show holds on each."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from lab.kind import Fault
-from tests.lab.conftest import run_lab
-from tests.lab.running import RunningLab
-
-KINDS = ("process", "real") if os.environ.get("TAKEOFF_LAB") == "real" else ("process",)
+from lab.application.schema import column_of, migrations_of
+from tests.lab.conftest import KIND
+from tests.lab.running import FIRST, RunningLab
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "tests/lab/kinds/" in item.path.as_posix():
+        if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(600))  # the first one may have to build the images
 
 
-@pytest.fixture(scope="session", params=KINDS)
-def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    if request.param == "real":
-        yield request.getfixturevalue("real_lab")
-    else:
-        yield from run_lab(tmp_path_factory, "process")
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> RunningLab:
+    running: RunningLab = request.getfixturevalue(f"{KIND}_lab")
+    return running
 
 
 @pytest.fixture
-def broken(lab: RunningLab) -> Iterator[Callable[..., Fault]]:
-    """Break things for the length of one test."""
-    done: list[tuple[Fault, str]] = []
+def pending_migration(lab: RunningLab) -> None:
+    """Take the newest migration's mark from the database: it is due again."""
+    statement = "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)"
+    lab.run("deploy-01", f'gitlab-psql -c "{statement}"')
 
-    def apply(name: str, host: str = "") -> Fault:
-        fault = lab.fault(name, host)
-        done.append((fault, host))
-        fault.apply(host)
-        return fault
 
-    yield apply
-    for fault, host in reversed(done):
-        fault.lift(host)
+@pytest.fixture
+def next_release(lab: RunningLab) -> Iterator[str]:
+    """Yield a published release with a schema of its own; hosts and database go back to the first one afterwards."""
+    version, old = "17.1.0-ee.0", column_of((17, 0))
+    lab.publish(version)
+    yield version
+    added = migrations_of(version)[len(migrations_of(FIRST)) :]
+    marks = ", ".join(f"'{migration.id}'" for migration in added)
+    for statement in (
+        f"ALTER TABLE notes ADD COLUMN IF NOT EXISTS {old} text",
+        f"DELETE FROM schema_migrations WHERE version IN ({marks})",
+        f"DELETE FROM batched_background_migrations WHERE column_name = '{column_of((17, 1))}'",
+    ):
+        lab.run("deploy-01", f'gitlab-psql -c "{statement}"')
+    lab.run("deploy-01", 'rm -rf "${TAKEOFF_HOST_ROOT:-}/var/opt/gitlab/gitlab-rails/upgrade-status"')
+    for host in lab.record.layout.hosts:
+        if lab.version(host.name) == version:
+            lab.install(host.name, FIRST, "gitlab-ctl reconfigure && gitlab-ctl restart")
+    lab.kind.repository.withdraw(version)
     lab.await_serving()

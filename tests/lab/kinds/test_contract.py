@@ -1,76 +1,50 @@
 """What Takeoff, tests and the demo may rely on, whatever the hosts are made of."""
 
-from collections.abc import Callable
-
-import asyncssh
 import pytest
 import requests
 
-from tests.lab.running import RunningLab, eventually
+from takeoff.core.environment_text import parse_environment
+from tests.lab.running import FIRST, RunningLab, eventually
 
 pytestmark = pytest.mark.lab
 
-Break = Callable[..., object]
 
-INSTALL = "env DEBIAN_FRONTEND=noninteractive apt-get install -y -q"
-
-
-def as_root(lab: RunningLab, host: str, command: str) -> asyncssh.SSHCompletedProcess:
-    """Run a command over SSH as whoever may change the host."""
-    sudo = "sudo -n " if lab.record.kind == "real" else ""
-    return lab.ssh(host, f"{sudo}sh -c '{command}' 2>&1")
-
-
-def test_every_machine_is_reached_over_ssh(lab: RunningLab) -> None:
-    assert {name: lab.said(name, "echo here") for name in lab.record.layout.names} == dict.fromkeys(
-        lab.record.layout.names, "here"
-    )
-
-
-def test_the_exit_status_comes_through(lab: RunningLab) -> None:
-    assert lab.ssh("web-01", "exit 7").exit_status == 7
-
-
-def test_dpkg_has_the_first_version_on_every_host(lab: RunningLab) -> None:
+def test_dpkg_has_the_package_of_one_release_on_every_host(lab: RunningLab) -> None:
     query = "dpkg-query -W -f '${db:Status-Abbrev}${Version}' gitlab-ee"
-    assert {lab.said(host.name, query) for host in lab.record.layout.hosts} == {"ii 17.0.0-ee.0"}
-
-
-def test_a_download_changes_nothing_but_the_cache(lab: RunningLab) -> None:
-    lab.kind.repository.publish("17.0.8-ee.0")
-    assert as_root(lab, "git-01", "apt-get update -q").exit_status == 0
-    assert as_root(lab, "git-01", f"{INSTALL} --download-only gitlab-ee=17.0.8-ee.0").exit_status == 0
-    assert "17.0.8-ee.0" in lab.said("git-01", "ls ${TAKEOFF_HOST_ROOT:-}/var/cache/apt/archives")
-    assert lab.said("git-01", "dpkg-query -W -f '${Version}' gitlab-ee") == "17.0.0-ee.0"
+    found = {lab.run(host.name, query).rpartition(".")[0].rpartition(".")[0] for host in lab.record.layout.hosts}
+    assert found == {"ii 17.0"}
+    assert lab.run("git-01", "dpkg --audit") == ""
 
 
 def test_with_the_skip_file_an_upgrade_leaves_the_running_version_alone(lab: RunningLab) -> None:
-    old = lab.run("web-01", "dpkg-query -W -f '${Version}' gitlab-ee")
+    old, new = lab.version("web-01"), lab.publish_next("web-01")
+    lab.install("web-01", new, "gitlab-ctl reconfigure")
+    assert lab.serves("web-01", old)
+    lab.run("web-01", "gitlab-ctl restart")
+    eventually(lambda: lab.serves("web-01", new), "the new version serves")
+
+
+def test_without_the_skip_file_the_package_reconfigures_and_restarts_by_itself(lab: RunningLab) -> None:
     new = lab.publish_next("web-01")
-    skip = '"${TAKEOFF_HOST_ROOT:-}/etc/gitlab/skip-auto-reconfigure"'
-    done = as_root(
-        lab, "web-01", f"touch {skip}; apt-get update -q; {INSTALL} gitlab-ee={new}; s=$?; rm {skip}; exit $s"
-    )
-    assert done.exit_status == 0, done.stdout
-    ask = "curl -s http://localhost/api/v4/version"
-    assert f'"{old}"' in lab.kind.run("web-01", ask).output
-    done = as_root(lab, "web-01", "gitlab-ctl reconfigure && gitlab-ctl restart")
-    assert done.exit_status == 0, done.stdout
-    eventually(lambda: f'"{new}"' in lab.kind.run("web-01", ask).output, "the new version runs")
+    lab.run("web-01", f"apt-get update -q && apt-get install -y -q gitlab-ee={new}")
+    eventually(lambda: lab.serves("web-01", new), "the new version serves")
 
 
-def test_a_version_that_leaves_a_required_stop_out_is_refused(lab: RunningLab) -> None:
-    lab.kind.repository.publish("17.3.0-ee.0")
-    done = as_root(lab, "sidekiq-01", f"apt-get update -q; {INSTALL} gitlab-ee=17.3.0-ee.0")
-    assert done.exit_status == 100
-    assert "It is required to upgrade to the latest 17.2.x version first" in str(done.stdout)
-    as_root(lab, "sidekiq-01", f"{INSTALL} --allow-downgrades --reinstall gitlab-ee=17.0.0-ee.0")
+def test_a_required_stop_cannot_be_left_out(lab: RunningLab) -> None:
+    lab.publish("17.3.0-ee.0")
+    old = lab.version("web-01")
+    said = lab.refused("web-01", "apt-get update -q; apt-get install -y -q gitlab-ee=17.3.0-ee.0", 100)
+    lab.kind.repository.withdraw("17.3.0-ee.0")
+    assert "It is required to upgrade to the latest 17.2.x version first" in said
+    query = "dpkg-query -W -f '${Version} ${Status}' gitlab-ee"
+    assert lab.run("web-01", query) == f"{old} install ok installed"
 
 
 def test_only_the_blessed_node_migrates_by_itself(lab: RunningLab) -> None:
-    read = "cat ${TAKEOFF_HOST_ROOT:-}/etc/gitlab/gitlab.rb"
+    read = 'cat "${TAKEOFF_HOST_ROOT:-}/etc/gitlab/gitlab.rb"'
     automatic = {host.name: "['auto_migrate'] = true" in lab.run(host.name, read) for host in lab.record.layout.hosts}
     assert [name for name, on in automatic.items() if on] == ["deploy-01"]
+    assert "migrate gitlab-rails database" not in lab.run("web-01", "gitlab-ctl reconfigure")
 
 
 def test_the_database_has_all_migrations_of_the_first_version(lab: RunningLab) -> None:
@@ -79,16 +53,28 @@ def test_the_database_has_all_migrations_of_the_first_version(lab: RunningLab) -
     assert "down " not in listed
 
 
+def test_localhost_is_the_host_itself(lab: RunningLab) -> None:
+    for host in ("web-01", "web-cny-01"):
+        assert f'"host": "{host}"' in lab.said(host, "curl -fsS -m 5 http://localhost/api/v4/version")
+        assert lab.said(host, "hostname") == host
+
+
+def test_curl_tells_http_errors_by_its_exit_status(lab: RunningLab) -> None:
+    result = lab.ssh("web-01", "curl -fsS -o /dev/null -w '%{http_code}' -m 5 http://localhost/nothing-here")
+    assert (result.stdout, result.exit_status) == ("404", 22)
+
+
 @pytest.mark.parametrize("state", ["drain", "maint"])
-def test_a_server_is_taken_out_and_put_back_over_the_nodes_socket(lab: RunningLab, state: str) -> None:
-    assert lab.balancer("lb-01", f"set server web/web-cny-01 state {state}").strip() == ""
-    assert lab.server("lb-01", "web-cny-01")["status"] == state.upper()
-    lab.balancer("lb-01", "set server web/web-cny-01 state ready")
+def test_a_server_is_taken_out_and_put_back_over_every_nodes_socket(lab: RunningLab, state: str) -> None:
+    nodes = lab.record.layout.balancers
+    lab.set_server("web-cny-01", state)
+    assert {lab.server(node, "web-cny-01")["status"] for node in nodes} == {state.upper()}
+    lab.set_server("web-cny-01", "ready")
     lab.await_serving()
 
 
 def test_an_unknown_server_is_named_as_such(lab: RunningLab) -> None:
-    assert "No such" in lab.balancer("lb-01", "set server web/web-99 state drain")
+    assert "No such server" in lab.balancer("lb-01", "set server web/web-99 state drain")
 
 
 def test_users_reach_every_backend(lab: RunningLab) -> None:
@@ -96,40 +82,28 @@ def test_users_reach_every_backend(lab: RunningLab) -> None:
         assert requests.get(f"{front.url}/api/v4/notes", timeout=5).status_code == 200
 
 
-def test_a_host_without_power_is_not_reached_and_comes_back(lab: RunningLab, broken: Break) -> None:
-    broken("power", "sidekiq-01")
-    with pytest.raises((OSError, TimeoutError)):
-        lab.ssh("sidekiq-01", "true")
-    lab.fault("power", "sidekiq-01").lift("sidekiq-01")
-    assert lab.said("sidekiq-01", "echo back") == "back"
+def test_alerting_has_a_heartbeat(lab: RunningLab) -> None:
+    eventually(lambda: "Watchdog" in lab.alerts(), "the heartbeat in Alertmanager")
 
 
-def test_an_unreachable_host_refuses_connections(lab: RunningLab, broken: Break) -> None:
-    broken("unreachable", "sidekiq-01")
-    with pytest.raises((OSError, asyncssh.Error)):
-        lab.ssh("sidekiq-01", "true")
+def test_the_environment_file_is_one_that_takeoff_accepts(lab: RunningLab) -> None:
+    path = lab.state.folder / "environments/lab.yml"
+    environment = parse_environment(path.read_text(), path.name).environment
+    assert environment.fleet == tuple(host.name for host in lab.record.layout.hosts)
+    for node in lab.record.layout.balancers:
+        assert [str(server) for server in environment.servers_of("web-cny-01")[node]] == ["web/web-cny-01"]
 
 
-def test_another_host_key_is_refused(lab: RunningLab, broken: Break) -> None:
-    broken("host-key", "sidekiq-01")
-    with pytest.raises(asyncssh.HostKeyNotVerifiable):
-        lab.ssh("sidekiq-01", "true")
+def test_status_tells_versions_and_places(lab: RunningLab) -> None:
+    status, version = lab.status(), lab.version("git-01")
+    git = status["hosts"]["git-01"]
+    assert (git["stage"], git["installed"], git["running"]) == ("main", version, version)
+    assert set(git["balancer"].split(", ")) == {"UP"}
+    assert status["hosts"]["sidekiq-01"]["balancer"] is None
+    assert FIRST in status["versions"]
 
 
-def test_failing_readiness_takes_a_server_down(lab: RunningLab, broken: Break) -> None:
-    broken("readiness", "web-01")
-    eventually(lambda: lab.server("lb-01", "web-01")["status"] == "DOWN", "the server is down")
-
-
-def test_a_critical_alert_is_active_until_it_is_mended(lab: RunningLab, broken: Break) -> None:
-    broken("alert")
-    eventually(lambda: "GitlabErrorRateTooHigh" in lab.alerts(), "the alert is active")
-    lab.fault("alert").lift("")
-    eventually(lambda: "GitlabErrorRateTooHigh" not in lab.alerts(), "the alert has ended")
-
-
-def test_a_held_lock_stops_apt(lab: RunningLab, broken: Break) -> None:
-    broken("lock", "sidekiq-01")
-    done = as_root(lab, "sidekiq-01", f"{INSTALL} --reinstall gitlab-ee=17.0.0-ee.0")
-    assert done.exit_status == 100
-    assert "Could not get lock" in str(done.stdout)
+def test_status_is_a_table_for_people(lab: RunningLab) -> None:
+    rows = {line.split()[0]: line.split() for line in lab.command("status").splitlines() if line.strip()}
+    assert rows["git-01"][1:3] == ["main", "git"]
+    assert "UP" in rows["git-01"][-1]

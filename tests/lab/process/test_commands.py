@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.running_lab import ROOT
+from tests.lab.running import ROOT
 
 OWN = [sys.executable, "-Es", str(ROOT / "lab/process/commands/run.py")]
 

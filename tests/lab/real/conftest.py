@@ -1,11 +1,10 @@
-"""One `real` lab for the tests of this folder. It needs Linux with root, and installs Debian packages into images."""
+"""What only hosts with a root file system show. It needs Linux with root, and installs Debian packages into images."""
 
 import os
-from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from lab.kind import Fault
 from lab.real.machine import refusal
 from tests.lab.running import RunningLab
 
@@ -22,7 +21,7 @@ def reason_to_skip() -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "tests/lab/real/" in item.path.as_posix() and item.get_closest_marker("lab"):
+        if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.timeout(SECONDS))
             if reason := reason_to_skip():
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -31,20 +30,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def lab(real_lab: RunningLab) -> RunningLab:
     return real_lab
-
-
-@pytest.fixture
-def broken(lab: RunningLab) -> Iterator[Callable[..., Fault]]:
-    """Break things for the length of one test; all is mended after it, and every server in use again."""
-    broken: list[tuple[Fault, str]] = []
-
-    def apply(name: str, host: str = "") -> Fault:
-        fault = lab.fault(name, host)
-        broken.append((fault, host))
-        fault.apply(host)
-        return fault
-
-    yield apply
-    for fault, host in reversed(broken):
-        fault.lift(host)
-    lab.await_serving()

@@ -26,8 +26,20 @@ mkdir -p "$folder" && cd "$folder"
 printf '%s\\n' '{script}' >script
 date +%s >started
 setsid sh -c 'echo "$$ 0" >pid; exec sh ./script' >/dev/null 2>&1 </dev/null &
+until [ -s pid ]; do sleep 0.02; done
 """
 """Starts a host job as Takeoff does: its folder tells who it is, its process runs in it."""
+
+AT_ITS_END = "until [ -s rc ]; do sleep 0.02; done"
+"""Waits for the job that was just started: one that another follows must not be seen alive beside it."""
+
+CLEAR = """
+for file in /var/lib/takeoff/lab/jobs/*/*/*/*/pid; do
+    [ ! -e "$file" ] || [ -s "${file%pid}rc" ] || kill -KILL "-$(cut -d ' ' -f 1 "$file")" || :
+done
+rm -rf /var/lib/takeoff
+"""
+"""Ends the jobs that still run, each the leader of a session of its own, and forgets all."""
 
 
 class Observer:
@@ -68,18 +80,25 @@ def observer(lab: RunningLab, tmp_path: Path) -> Iterator[Observer]:
         observer.process.wait()
     for host in lab.record.layout.hosts:
         with contextlib.suppress(LabError):  # one is off until its fault is mended
-            lab.run(host.name, "rm -rf /var/lib/takeoff")
+            lab.run(host.name, CLEAR)
         if host.backend:
             for node in lab.record.layout.balancers:
                 lab.balancer(node, f"set server {host.backend}/{host.name} state ready")
 
 
 def start_job(
-    lab: RunningLab, host: str, operation: str, *, step: str = "install", attempt: int = 1, script: str = "sleep 3"
+    lab: RunningLab, host: str, operation: str, *, step: str = "install", attempt: int = 1, script: str = "sleep 30"
 ) -> None:
-    """Run a host job of an operation."""
-    script = f"{script}; echo 0 >rc"
-    lab.run(host, JOB.format(operation=operation, host=host, step=step, attempt=attempt, script=script))
+    """Run a host job of an operation; it is under way when this returns."""
+    lab.run(
+        host, JOB.format(operation=operation, host=host, step=step, attempt=attempt, script=f"{script}; echo 0 >rc")
+    )
+
+
+def complete_job(lab: RunningLab, host: str, operation: str, *, attempt: int = 1) -> None:
+    """Run a host job of an operation that succeeds, to its end."""
+    started = JOB.format(operation=operation, host=host, step="install", attempt=attempt, script="echo 0 >rc")
+    lab.run(host, f"{started}{AT_ITS_END}")
 
 
 def breaches(verdict: dict[str, Any], rule: int) -> list[str]:
@@ -121,9 +140,9 @@ def test_rule_1_jobs_of_two_operations_at_once(lab: RunningLab, observer: Observ
 
 
 def test_rule_1_a_superseded_operation_that_wakes_up(lab: RunningLab, observer: Observer) -> None:
-    start_job(lab, "web-01", "lab-9", script=":")
+    complete_job(lab, "web-01", "lab-9")
     observer.watch()
-    start_job(lab, "web-01", "lab-8", script=":")
+    complete_job(lab, "web-01", "lab-8")
     observer.watch()
     assert breaches(observer.finish(), 1) == [
         "lab-8 begins install on web-01 although a newer operation has acted already"
@@ -132,7 +151,7 @@ def test_rule_1_a_superseded_operation_that_wakes_up(lab: RunningLab, observer: 
 
 def test_rule_1_somebody_else_changes_a_host_meanwhile(lab: RunningLab, broken: Break, observer: Observer) -> None:
     broken("reconfigure-slow", "git-01")
-    start_job(lab, "web-01", "lab-7", script="sleep 4")
+    start_job(lab, "web-01", "lab-7")
     lab.run("git-01", "setsid gitlab-ctl reconfigure >/dev/null 2>&1 </dev/null &")
     observer.watch()
     lab.run("git-01", "pkill -f [r]econfigure.py")
@@ -237,16 +256,15 @@ def test_rule_5_a_package_is_left_half_configured(lab: RunningLab, broken: Break
 
 def test_rule_5_a_job_runs_twice(lab: RunningLab, observer: Observer) -> None:
     for attempt in (1, 2):
-        start_job(lab, "web-01", "lab-7", attempt=attempt, script=":")
+        complete_job(lab, "web-01", "lab-7", attempt=attempt)
     observer.watch()
     assert breaches(observer.finish(), 5) == ["the job install of lab-7 succeeded twice on web-01"]
 
 
 def test_rule_5_a_job_is_left_running(lab: RunningLab, observer: Observer) -> None:
-    start_job(lab, "web-01", "lab-7", script="sleep 20")
+    start_job(lab, "web-01", "lab-7")
     observer.watch()
     verdict = observer.finish()
-    lab.run("web-01", "pkill -f '[s]leep 20'")
     assert "the job install of lab-7 still runs" in json.dumps(verdict["rules"]["5"])
 
 

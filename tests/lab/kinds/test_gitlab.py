@@ -6,26 +6,26 @@ import gitlab
 import pytest
 import requests
 
-from tests.lab.running_lab import Lab, eventually
+from tests.lab.running import RunningLab, eventually
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
-def project(lab: Lab) -> Any:
+def project(lab: RunningLab) -> Any:
     record = lab.record
     assert record.gitlab
     return gitlab.Gitlab(record.gitlab.url, private_token=record.gitlab_token).projects.get(record.gitlab_project)
 
 
-def raw(lab: Lab, path: str, method: str = "GET", **options: Any) -> requests.Response:
+def raw(lab: RunningLab, path: str, method: str = "GET", **options: Any) -> requests.Response:
     record = lab.record
     assert record.gitlab
     headers = options.pop("headers", {"PRIVATE-TOKEN": record.gitlab_token})
     return requests.request(method, f"{record.gitlab.url}/api/v4{path}", headers=headers, timeout=10, **options)
 
 
-def test_a_pipeline_runs_the_smoke_tests_against_the_application(lab: Lab, project: Any) -> None:
+def test_a_pipeline_runs_the_smoke_tests_against_the_application(lab: RunningLab, project: Any) -> None:
     variables = [{"key": "DEPLOY_VERSION", "value": "17.0.0-ee.0"}]
     pipeline = project.pipelines.create({"ref": "main", "variables": variables})
     assert pipeline.status in ("created", "running")
@@ -37,7 +37,7 @@ def test_a_pipeline_runs_the_smoke_tests_against_the_application(lab: Lab, proje
     assert pipeline.test_report_summary.get().total["count"] == 5
 
 
-def test_a_pipeline_fails_when_the_application_does(lab: Lab, project: Any) -> None:
+def test_a_pipeline_fails_when_the_application_does(lab: RunningLab, project: Any) -> None:
     hosts = [host.name for host in lab.record.layout.hosts if host.role == "git"]
     for host in hosts:
         lab.break_("requests", host)
@@ -60,12 +60,12 @@ def test_a_pipeline_fails_when_the_application_does(lab: Lab, project: Any) -> N
         pytest.param({"Authorization": "Bearer wrong"}, 401, id="wrong bearer"),
     ],
 )
-def test_without_the_token_nothing_is_told(lab: Lab, headers: dict[str, str], status: int) -> None:
+def test_without_the_token_nothing_is_told(lab: RunningLab, headers: dict[str, str], status: int) -> None:
     answer = raw(lab, "/projects/5", headers=headers)
     assert (answer.status_code, answer.json()) == (status, {"message": "401 Unauthorized"})
 
 
-def test_the_token_may_come_as_bearer(lab: Lab) -> None:
+def test_the_token_may_come_as_bearer(lab: RunningLab) -> None:
     assert raw(lab, "/version", headers={"Authorization": f"Bearer {lab.record.gitlab_token}"}).status_code == 200
 
 
@@ -81,13 +81,15 @@ def test_the_token_may_come_as_bearer(lab: Lab) -> None:
         pytest.param("GET", "/nothing", None, 404, "404 Not Found", id="route"),
     ],
 )
-def test_errors_have_gitlabs_form(lab: Lab, method: str, path: str, body: Any, status: int, message: str) -> None:
+def test_errors_have_gitlabs_form(
+    lab: RunningLab, method: str, path: str, body: Any, status: int, message: str
+) -> None:
     answer = raw(lab, path, method, json=body)
     assert answer.status_code == status
     assert message in answer.text
 
 
-def test_lists_come_in_pages_with_gitlabs_headers(lab: Lab, project: Any) -> None:
+def test_lists_come_in_pages_with_gitlabs_headers(lab: RunningLab, project: Any) -> None:
     for number in range(3):
         project.deployments.create(
             {"environment": "paged", "sha": f"{number:040}", "ref": "main", "tag": False, "status": "running"}
@@ -113,7 +115,7 @@ def test_a_deployment_goes_from_running_to_success_once(project: Any) -> None:
         project.deployments.update(deployment.id, {"status": "success"})
 
 
-def test_freeze_periods_are_kept(lab: Lab) -> None:
+def test_freeze_periods_are_kept(lab: RunningLab) -> None:
     path, period = "/projects/5/freeze_periods", {"freeze_start": "0 23 * * 5", "freeze_end": "0 7 * * 1"}
     made = raw(lab, path, "POST", json=period)
     assert (made.status_code, made.json()["cron_timezone"]) == (201, "UTC")
