@@ -34,11 +34,11 @@ down: $(INSTALLED)  ## stop all that the demo started
 	@$(BIN)/python -m lab.demo --down
 
 # Cheapest first, so that a mistake shows early. `make soak` has the tests that run for minutes.
-test: lint  ## lint, then all tests: pure ones, then against the lab, then in a real Airflow
+# Labs and Airflows wait more than they work: two of them at once still leave the machine's cores to each.
+test: lint  ## lint, then all tests: pure ones, then against the lab and in a real Airflow
 	@.ci/debian-packages tests/debian-packages.txt
 	@$(PYTEST) -m "not lab and not airflow and not soak" -n auto
-	@$(PYTEST) -m "lab and not airflow and not soak" --timeout 300
-	@$(PYTEST) -m "airflow and not soak" --timeout 900
+	@$(PYTEST) -m "(lab or airflow) and not soak" -n 2 --dist loadgroup --timeout 900
 
 soak: $(INSTALLED)  ## the tests that run for minutes
 	@$(PYTEST) -m soak --timeout 3600

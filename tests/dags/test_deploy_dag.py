@@ -116,7 +116,7 @@ print(json.dumps([read - imported, imported - begun, sorted(set(sys.modules) - b
 
 
 AIRFLOW_S = 1.35
-"""CPU seconds of importing Airflow where reading may take 0.3; a machine that is slower or busier needs more for both."""
+"""CPU seconds of importing Airflow where reading may take 0.3; a slower or busier machine needs more for both."""
 
 
 def parse_ten(environments) -> tuple[float, float, list[str]]:
