@@ -27,7 +27,7 @@ def test_a_cut_cable_silences_a_host_that_runs_on(lab: RunningLab, broken: Break
     lab.run("sidekiq-01", "echo $$ >/run/before; uptime -s >/run/up-since")
     broken("cable", "sidekiq-01")
     with pytest.raises((OSError, TimeoutError)):
-        lab.ssh("sidekiq-01", "true", connect_timeout=1)
+        lab.ssh("sidekiq-01", "true", patience=1)
     assert lab.run("sidekiq-01", "ps ax").count("sshd") >= 1
     lab.mend("cable", "sidekiq-01")
     assert lab.said("sidekiq-01", "cat /run/before")
@@ -36,7 +36,7 @@ def test_a_cut_cable_silences_a_host_that_runs_on(lab: RunningLab, broken: Break
 def test_packets_are_lost_and_connections_survive_it(lab: RunningLab, broken: Break) -> None:
     broken("packet-loss", "sidekiq-01")
     assert 100 <= _count_arrivals(lab, "sidekiq-01", 200) <= 190, "of 200, of which every fifth is lost on average"
-    assert lab.said("sidekiq-01", "echo through") == "through"
+    assert lab.ssh("sidekiq-01", "echo through", patience=100).stdout == "through\n"
     lab.mend("packet-loss", "sidekiq-01")
     assert _count_arrivals(lab, "sidekiq-01", 200) == 200
 
@@ -45,7 +45,7 @@ def test_delay_makes_every_answer_late(lab: RunningLab, broken: Break) -> None:
     round_trip = 2 * DELAY_MILLISECONDS / 1000
     broken("delay", "sidekiq-01")
     assert _quickest_connection(lab, "sidekiq-01") >= round_trip
-    assert lab.said("sidekiq-01", "echo through") == "through"
+    assert lab.ssh("sidekiq-01", "echo through", patience=60).stdout == "through\n"
     lab.mend("delay", "sidekiq-01")
     assert _quickest_connection(lab, "sidekiq-01") < round_trip
 
