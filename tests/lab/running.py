@@ -115,16 +115,16 @@ class RunningLab:
             "known_hosts": self.record.known_hosts,
             "config": None,
             "agent_path": None,
-            "connect_timeout": 5,
-            "login_timeout": 5,
+            "connect_timeout": 20,
+            "login_timeout": 20,
         }
         return asyncssh.connect(ssh.address, ssh.port, **{**settings, **options})
 
-    def ssh(self, host: str, command: str, **options: Any) -> asyncssh.SSHCompletedProcess:
-        """Run one command on a host over SSH, on a connection of its own."""
+    def ssh(self, host: str, command: str, *, patience: float = 20, **options: Any) -> asyncssh.SSHCompletedProcess:
+        """Run one command on a host over SSH, on a connection of its own that comes about within so many seconds."""
 
         async def run() -> asyncssh.SSHCompletedProcess:
-            async with self.connect(host) as connection:
+            async with self.connect(host, connect_timeout=patience, login_timeout=patience) as connection:
                 return await asyncio.wait_for(connection.run(command, **options), 60)
 
         return asyncio.run(run())

@@ -23,7 +23,7 @@ def test_power_ends_every_process_and_keeps_the_disk(lab: RunningLab, broken: Br
     lab.run("sidekiq-01", "setsid sleep 618 >/dev/null 2>&1 </dev/null &")
     broken("power", "sidekiq-01")
     with pytest.raises((OSError, TimeoutError)):
-        lab.ssh("sidekiq-01", "true", connect_timeout=1)
+        lab.ssh("sidekiq-01", "true", patience=1)
     shown = lab.status()["hosts"]
     assert (shown["sidekiq-01"]["running"], shown["git-01"]["running"]) == (None, lab.version("git-01"))
     lab.mend("power", "sidekiq-01")

@@ -1,7 +1,10 @@
 """Users of the lab: they see every failure, and none where there is none."""
 
 import json
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -26,17 +29,49 @@ def web_hosts(lab: RunningLab) -> list[str]:
     return [host.name for host in lab.record.layout.hosts if host.role == "web"]
 
 
-def test_users_come_as_often_as_promised_whatever_the_answers_take(lab: RunningLab, traffic: None) -> None:
-    eventually(lambda: read_report(lab.state)["requests"] > 3 * RATE, "three seconds of users", seconds=60)
-    report = read_report(lab.state)
+@dataclass(frozen=True)
+class QuietTime:
+    """Some seconds in which nothing happens to the lab.
+
+    Attributes:
+        running: the report while users come.
+        second: what happened to a second start meanwhile.
+        final: the report after the last answer.
+    """
+
+    running: dict[str, Any]
+    second: subprocess.CompletedProcess[str]
+    final: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def quiet_time(lab: RunningLab) -> QuietTime:
+    lab.await_serving()
+    start_traffic(lab.state)
+    try:
+        second = lab_command(lab.state.folder, "traffic", "start")
+        eventually(lambda: read_report(lab.state)["requests"] > 3 * RATE, "three seconds of users", seconds=60)
+        running = read_report(lab.state)
+    finally:
+        final = stop_traffic(lab.state)
+    return QuietTime(running, second, final)
+
+
+def test_users_come_as_often_as_promised_whatever_the_answers_take(quiet_time: QuietTime) -> None:
+    report = quiet_time.running
     begun = report["requests"] + report["in_flight"]
     assert begun > 0.75 * RATE * report["seconds"]  # those that are late are begun at once afterwards: none is left out
 
 
-def test_users_of_a_healthy_lab_see_no_failure(lab: RunningLab, traffic: None) -> None:
-    result = stop_traffic(lab.state)
+def test_users_of_a_healthy_lab_see_no_failure(quiet_time: QuietTime) -> None:
+    result = quiet_time.final
     assert (result["failed"], result["causes"]) == (0, {})
-    assert sum(result["by_version"].values()) == result["requests"]
+    assert sum(result["by_version"].values()) == result["requests"] > 3 * RATE
+
+
+def test_two_generators_never_run_at_once(quiet_time: QuietTime) -> None:
+    second = quiet_time.second
+    assert (second.returncode, "traffic runs already" in second.stderr) == (1, True)
 
 
 def test_users_see_a_rolling_restart_without_draining(lab: RunningLab, traffic: None) -> None:
@@ -77,8 +112,3 @@ def test_one_in_fifty_lasts_long_one_in_five_writes_and_both_backends_are_used()
     assert sum(write for _, _, write in plans) == 200
     assert any(slow and write for _, slow, write in plans)
     assert sum(role == "git" for role, _, _ in plans) == 100
-
-
-def test_two_generators_never_run_at_once(lab: RunningLab, traffic: None) -> None:
-    second = lab_command(lab.state.folder, "traffic", "start")
-    assert (second.returncode, "traffic runs already" in second.stderr) == (1, True)
