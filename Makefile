@@ -38,7 +38,7 @@ down: $(INSTALLED)  ## stop all that the demo started
 test: lint  ## lint, then all tests: pure ones, then against the lab and in a real Airflow
 	@.ci/debian-packages tests/debian-packages.txt
 	@$(PYTEST) -m "not lab and not airflow and not soak" -n auto
-	@$(PYTEST) -m "(lab or airflow) and not soak" -n 2 --dist loadgroup --timeout 900
+	@$(PYTEST) -m "(lab or airflow) and not soak" -n 2 --dist loadscope --timeout 900
 
 soak: $(INSTALLED)  ## the tests that run for minutes
 	@$(PYTEST) -m soak --timeout 3600

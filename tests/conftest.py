@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from _pytest.terminal import TerminalReporter
+from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler.protocol import Scheduling
 
 SKIPS_FORBIDDEN = "TAKEOFF_NO_SKIPS"
 """Set to anything but nothing, or ``CI`` set: a skipped test fails the run."""
@@ -36,18 +38,22 @@ def reachable_folder() -> Iterator[Path]:
         yield folder
 
 
-SHARED = ("airflow", "lab/airflow", "lab/process", "lab")
+SHARED = ("tests/airflow", "tests/lab/airflow", "tests/lab/process", "tests/lab")
 """Folders of tests that share a lab or an Airflow; elsewhere the tests of a file do."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a lab or an Airflow in one process, for ``--dist loadgroup``."""
-    for item in items:
-        if item.get_closest_marker("lab") or item.get_closest_marker("airflow"):
-            place = item.path.relative_to(Path(__file__).parent).as_posix()
-            group = next((folder for folder in SHARED if place.startswith(f"{folder}/")), place)
-            item.add_marker(pytest.mark.xdist_group(group))
+class TogetherWhereShared(LoadScopeScheduling):
+    """Runs tests that share a lab or an Airflow in one process.
+
+    ``--dist loadgroup`` would be for it, but pytest-xdist 3.8 writes the group into what pytest 9.2 no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARED if nodeid.startswith(f"{folder}/")), nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return TogetherWhereShared(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def _skips_forbidden() -> bool:
