@@ -61,19 +61,21 @@ class Server:
     def run(self):
         """Serve until TERM or HUP."""
         threading.stack_size(256 * 1024)
-        signal.signal(signal.SIGTERM, lambda *_: self.orders.send(b"T"))
-        signal.signal(signal.SIGINT, lambda *_: self.orders.send(b"T"))
-        signal.signal(signal.SIGHUP, lambda *_: self.orders.send(b"H"))
+        # A signal that another thread takes wakes no call of this one: only its number in this socket does.
+        self.orders.setblocking(False)
+        signal.set_wakeup_fd(self.orders.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
         accepting = threading.Thread(target=self._accept, daemon=True)
         accepting.start()
-        order = self.ordered.recv(1)
+        again = self.ordered.recv(1)[0] == signal.SIGHUP
         self.stopping = True
         self.halt.send(b".")
         accepting.join()
-        if order == b"T":
+        if not again:
             self.listener.close()
         self._finish()
-        if order == b"H":
+        if again:
             os.set_inheritable(self.listener.fileno(), True)
             os.environ[LISTENER] = str(self.listener.fileno())
             os.execv(sys.executable, [sys.executable, "-ESs", *sys.argv])  # noqa: S606
