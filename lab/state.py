@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,9 +16,6 @@ from pydantic import BaseModel, Field
 from lab.layout import Layout
 
 RECORD = "lab.json"
-
-PORTS = range(20_000, 32_000)
-"""Where labs listen."""
 
 
 class LabError(Exception):
@@ -162,28 +157,6 @@ def read_fault(state: LabState, name: str) -> str:
         return (state.folder / "faults" / name).read_text().strip()
     except OSError:
         return ""
-
-
-def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """Find ports that nobody listens on.
-
-    They are below those that kernels hand out for outgoing connections, so that a port stays free while its server is
-    down; they are drawn at random, so that labs that start at the same time do not meet.
-
-    Raises:
-        LabError: the machine has not so many.
-    """
-    found: list[int] = []
-    for port in random.sample(PORTS, len(PORTS)):
-        with socket.socket() as probe:
-            try:
-                probe.bind((address, port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise LabError(f"this machine has only {len(found)} free ports between {PORTS[0]} and {PORTS[-1]}, not {count}")
 
 
 def process_record(name: str, pid: int) -> ProcessRecord:

@@ -16,10 +16,11 @@ import yaml
 
 from bench.many_hosts.package_commands import write_commands
 from lab.layout import HostSpec, Layout
+from lab.ports import free_ports
 from lab.process.command_folder import make_command_folder
 from lab.process.host import kill_processes_of, open_host
 from lab.spawn import module_command, spawn, wait_until
-from lab.state import Endpoint, HostRecord, LabRecord, LabState, end_processes, free_ports, write_file
+from lab.state import Endpoint, HostRecord, LabRecord, LabState, end_processes, write_file
 
 LOOPBACK = "127.0.0.1"
 BLESSED = "deploy-01"

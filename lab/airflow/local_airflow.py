@@ -19,7 +19,8 @@ from lab.airflow import launch, processes
 from lab.airflow.environment import REPOSITORY, airflow_environment
 from lab.airflow.postgres import Postgres
 from lab.airflow.secrets import Account, AirflowSecrets
-from lab.state import LabError, free_ports, write_file
+from lab.ports import free_ports
+from lab.state import LabError, write_file
 
 HEALTHY_PARTS = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
 LOCK_PATIENCE = 150.0

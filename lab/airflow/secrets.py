@@ -10,7 +10,8 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 from pydantic import BaseModel, Field
 
-from lab.state import free_ports, write_file
+from lab.ports import free_ports
+from lab.state import write_file
 
 ADMIN = "admin"
 SERVICE = "takeoff"

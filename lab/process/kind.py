@@ -19,6 +19,7 @@ from lab import host_files
 from lab.balancer import haproxy_configuration
 from lab.kind import Fault, HostResult
 from lab.layout import BALANCED_ROLES
+from lab.ports import free_ports
 from lab.process.command_folder import make_command_folder
 from lab.process.database import start_database, stop_database
 from lab.process.host import ProcessHost, kill_processes_of, open_host, processes_with
@@ -32,7 +33,6 @@ from lab.state import (
     LabRecord,
     LabState,
     end_processes,
-    free_ports,
     kill_processes,
     running,
     write_file,

@@ -14,6 +14,7 @@ from pysequoia import Profile, Tsk
 
 from lab import host_files as common
 from lab.kind import Fault, HostResult
+from lab.ports import free_ports
 from lab.real import namespaces, network
 from lab.real.addresses import SERVICES, Addresses
 from lab.real.disk import Disk
@@ -25,7 +26,7 @@ from lab.real.servers import alerts, balancer, database, repository
 from lab.real.servers.files import NodeFile, NodeFiles
 from lab.services import READY_PATHS, Services
 from lab.spawn import answers, wait_until
-from lab.state import Endpoint, HostRecord, LabError, LabRecord, LabState, end_processes, free_ports, write_file
+from lab.state import Endpoint, HostRecord, LabError, LabRecord, LabState, end_processes, write_file
 
 _LISTEN = Endpoint(address="0.0.0.0", port=80)  # noqa: S104 - in the host's own network
 

@@ -10,7 +10,8 @@ import requests
 from lab.faults import find_fault
 from lab.kind import open_kind
 from lab.layout import plan_layout
-from lab.state import Endpoint, LabRecord, LabState, free_ports
+from lab.ports import free_ports
+from lab.state import Endpoint, LabRecord, LabState
 from takeoff.clients.gitlab import GitlabProject, Pipeline
 from takeoff.clients.json_requests import NotThere
 from takeoff.core.errors import ConfigError, SourceUnavailable, SourceUntrusted

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from lab.state import free_ports
+from lab.ports import free_ports
 from tests.lab.running import ROOT, eventually
 
 pytestmark = pytest.mark.lab

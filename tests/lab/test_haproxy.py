@@ -16,7 +16,8 @@ import requests
 
 from lab.balancer import haproxy_configuration
 from lab.layout import plan_layout
-from lab.state import Endpoint, HostRecord, LabRecord, free_ports
+from lab.ports import free_ports
+from lab.state import Endpoint, HostRecord, LabRecord
 from tests.lab.running import ROOT, eventually
 
 pytestmark = pytest.mark.lab

@@ -11,7 +11,6 @@ from lab.state import (
     LabState,
     ProcessRecord,
     end_processes,
-    free_ports,
     process_record,
     running,
     write_file,
@@ -79,7 +78,3 @@ def test_a_second_command_does_not_get_in(tmp_path: Path) -> None:
         pass
     with state.lock(1):
         pass
-
-
-def test_free_ports_differ() -> None:
-    assert len(set(free_ports(50))) == 50
