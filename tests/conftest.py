@@ -52,6 +52,7 @@ class TogetherWhereShared(LoadScopeScheduling):
         return next((folder for folder in SHARED if nodeid.startswith(f"{folder}/")), nodeid.partition("::")[0])
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
     return TogetherWhereShared(config, log) if config.getvalue("dist") == "loadscope" else None
 
