@@ -100,7 +100,7 @@ def second(started: SecondLab) -> SecondLab:
     return started
 
 
-@pytest.mark.soak  # A promise about a machine that does nothing else: `make test` runs two labs at once.
+@pytest.mark.alone
 def test_thirteen_hosts_are_up_within_ten_seconds(started: SecondLab) -> None:
     assert _quickest_start(started) <= 10
     assert len(started.running.record.layout.hosts) == 13
