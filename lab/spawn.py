@@ -15,6 +15,13 @@ from lab.state import Endpoint, LabError, LabState, ProcessRecord, process_recor
 FOLDER = "TAKEOFF_LAB_FOLDER"
 """Environment variable of every process of a lab: its folder, by which one is found that no record tells of."""
 
+DEFAULT_SIGNALS = ("/usr/bin/env", "--default-signal")
+"""Start of a command whose processes take every signal as after a boot.
+
+An ignored signal is inherited, and a shell cannot trap what was ignored when it began (POSIX, Shell Command Language,
+2.14 trap): under `nohup` services would never be told to reload, and in a script's background job nothing gets Ctrl-C.
+"""
+
 SOURCE = Path(__file__).resolve().parent.parent
 """Folder that holds the package ``lab``."""
 
@@ -25,7 +32,7 @@ def spawn(
     """Start a process that outlives this one; its output goes to ``log/NAME.log``, its mark is ``FOLDER``."""
     with state.path("log", f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            command, env={**environment, FOLDER: str(state.folder)}, cwd=cwd or state.folder,
+            [*DEFAULT_SIGNALS, *command], env={**environment, FOLDER: str(state.folder)}, cwd=cwd or state.folder,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     return process_record(name, process.pid)

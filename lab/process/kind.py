@@ -25,7 +25,7 @@ from lab.process.database import start_database, stop_database
 from lab.process.host import ProcessHost, kill_processes_of, open_host, processes_with
 from lab.repository import Repository
 from lab.services import Services
-from lab.spawn import FOLDER, module_command, spawn, wait_until
+from lab.spawn import DEFAULT_SIGNALS, FOLDER, module_command, spawn, wait_until
 from lab.state import (
     Endpoint,
     HostRecord,
@@ -88,7 +88,7 @@ class ProcessKind:
         """Run a script on a host without SSH."""
         target = self._host(self._state.read(), host)
         result = subprocess.run(
-            ["/bin/sh", "-c", script],
+            [*DEFAULT_SIGNALS, "/bin/sh", "-c", script],
             cwd=target.root,
             env=target.environment(),
             stdin=subprocess.DEVNULL,

@@ -18,6 +18,7 @@ from lab.kind import HostResult
 from lab.real import namespaces, network
 from lab.real.addresses import Addresses
 from lab.real.image import HOST, SERVER
+from lab.spawn import DEFAULT_SIGNALS
 from lab.state import LabError, write_file
 
 _NETWORK = "network"
@@ -125,7 +126,18 @@ class Fleet:
         """
         if not (process := self.process(name)):
             raise LabError(f"{name} is off; `python -m lab mend power {name}` boots it")
-        inside = ["nsenter", f"--target={process.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
+        inside = [
+            *DEFAULT_SIGNALS,
+            "nsenter",
+            f"--target={process.pid}",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+            "--root",
+            "--wd",
+        ]
         command = (
             ["sh", "-c", script]
             if user is None

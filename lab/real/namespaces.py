@@ -12,6 +12,7 @@ from typing import IO
 
 import psutil
 
+from lab.spawn import DEFAULT_SIGNALS
 from lab.state import LabError
 
 MARK = "TAKEOFF_REAL_LAB"
@@ -38,7 +39,7 @@ def spawn(folder: Path, *, part: str, namespaces: list[str], command: list[str],
     """
     with log.open("ab") as stream:
         started = subprocess.Popen(
-            ["setsid", "--fork", "unshare", "--pid", "--fork", "--kill-child", *namespaces, *command],
+            [*DEFAULT_SIGNALS, "setsid", "--fork", "unshare", "--pid", "--fork", "--kill-child", *namespaces, *command],
             stdin=subprocess.PIPE,
             stdout=stream,
             stderr=subprocess.STDOUT,

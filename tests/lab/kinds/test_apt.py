@@ -91,8 +91,8 @@ def test_a_lock_of_another_program_is_named(lab: RunningLab, broken: Break) -> N
     at_once = lab.refused(HOST, f"{INSTALL} gitlab-ee={NEW}", 100)
     assert re.search(f"E: {holder}", at_once)
     assert gave_up in at_once
-    # At `quiet` 1, which -q and a pipe mean, apt 2.6 says this by chance alone: OpProgress::CheckChange returns before it
-    # sets MajorChange, which no constructor has set either (apt-pkg/contrib/progress.cc).
+    # At `quiet` 1, which -q and a pipe mean, apt 2.6 says this by chance alone: OpProgress::CheckChange returns
+    # before it sets MajorChange, which no constructor has set either (apt-pkg/contrib/progress.cc).
     later = lab.refused(HOST, f"apt-get install -y -o quiet=0 -o DPkg::Lock::Timeout=1 gitlab-ee={NEW}", 100)
     assert re.search(f"Waiting for cache lock: {holder}", later)
     assert gave_up in later
