@@ -6,7 +6,6 @@ a `process` lab else. The observer watches all the while, and not one user's req
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -22,8 +21,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.observing import assert_held, watched
 from tests.cli.rollback_lab import RollbackLab, rollback_lab
-from tests.lab.running import ROOT, eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -61,42 +60,11 @@ def _crash(takeoff: RollbackLab, folder: Path, crashes: int, longest_s: float) -
     seed = int(os.environ.get("TAKEOFF_CRASH_SEED") or random.SystemRandom().randrange(2**32))
     told = f"{crashes} crashes from seed {seed} (TAKEOFF_CRASH_SEED={seed} chooses the same ones)"
     print(told)
-    with _observed(takeoff, folder) as verdict:
+    with watched(takeoff, folder) as verdict:
         deploys = _Crashes(takeoff, folder, Random(seed), longest_s).happen(crashes)
-    report = json.loads(verdict.read_text())
-    broken = [breach for rule in report["rules"].values() for breach in rule["breaches"]]
-    assert broken == [], told
-    assert report["traffic"]["requests"] > 0
-    assert report["traffic"]["failed"] == 0, (told, report["traffic"])
-    assert report["held"], told
+    assert_held(verdict, told)
     assert takeoff.drained() == []
     assert deploys > 0
-
-
-@contextmanager
-def _observed(takeoff: RollbackLab, folder: Path) -> Iterator[Path]:
-    """Have users and the observer for as long as this lasts; where its verdict stands then."""
-    verdict, log = folder / "verdict.json", folder / "observer.log"
-    command = [
-        sys.executable,
-        "-m",
-        "lab.observer",
-        "--state",
-        str(takeoff.lab.state.folder),
-        "--verdict",
-        str(verdict),
-    ]
-    with log.open("wb") as stream:
-        observer = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=stream)
-    try:
-        eventually(verdict.exists, f"the observer looks: {log.read_text()}", seconds=60)
-        yield verdict
-    finally:
-        observer.send_signal(signal.SIGTERM)
-        try:
-            observer.wait(60)
-        finally:
-            observer.kill()
 
 
 @dataclass
