@@ -7,15 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from lab.airflow import LocalAirflow
+
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+"""What Chromium says of whatever it was fetching while an interface of the machine came or went (as a lab's do)."""
 
 QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 """A container allows no sandbox; nothing but the page itself is to be fetched."""
 
 WAIT_MS = 60_000
 """Longest wait for one thing to be seen; a machine that does much else at once takes some of it."""
+
+
+def is_error(message: ConsoleMessage) -> bool:
+    """Whether the page is at fault for what the console tells, and not the machine."""
+    return message.type == "error" and NETWORK_CHANGED not in message.text
 
 
 @contextmanager
@@ -38,7 +46,7 @@ def logged_in(airflow: LocalAirflow, theme: str) -> Iterator[tuple[Page, list[st
             context.set_default_timeout(WAIT_MS)
             context.add_init_script(f"localStorage.setItem('theme', {theme!r})")
             page, errors = context.new_page(), list[str]()
-            page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+            page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.goto("/auth/login/")
             page.fill("input[name=username]", airflow.admin.name)

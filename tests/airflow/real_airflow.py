@@ -19,6 +19,7 @@ from lab.kind import Fault, Publisher, open_kind
 from lab.state import LabState
 from takeoff.clients.airflow_api import AirflowApi, Run
 from takeoff.clients.json_requests import NotThere
+from takeoff.core.approval_text import answer_fields
 from takeoff.core.dag_names import deploy_dag, package_asset
 from takeoff.core.task_ids import APPROVE
 
@@ -185,7 +186,7 @@ class RealAirflow:
         # An answer that comes before the asking process's end is known is lost (apache/airflow#72716).
         asked = time.monotonic()
         self.eventually(lambda: time.monotonic() - asked > 3.0, "reading takes three seconds")
-        assert self.api.answer_approval(waiting, option, {"comment": comment})
+        assert self.api.answer_approval(waiting, option, answer_fields(comment))
 
     def ends(self, run: Run) -> Run:
         """Wait for the end of a run."""

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.standard.triggers.hitl import HITLUser
 
+from takeoff.core.approval_text import answer_fields
 from takeoff.core.errors import ConfigError, Refused
 from takeoff.core.task_ids import APPROVE, LEASE, NEW_PACKAGE
 from takeoff.operators.airflow_run import AirflowRun, chosen_version, opened_operation
@@ -105,6 +106,13 @@ def test_who_answered_is_named(user, name):
 def test_an_approval_names_who_gave_it():
     answer = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "ada"}}
     assert approver(context(xcoms={APPROVE: answer})) == "ada"
+
+
+def test_an_approval_from_chat_names_who_gave_it_and_the_service():
+    user = {"id": "2", "name": "takeoff"}
+    fields = answer_fields("it holds", "slack:jane (U1)")
+    answer = {"chosen_options": ["Approve"], "responded_by_user": user, "params_input": fields}
+    assert approver(context(xcoms={APPROVE: answer})) == "slack:jane (U1) through takeoff"
 
 
 @pytest.mark.parametrize(

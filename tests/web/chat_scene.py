@@ -86,7 +86,7 @@ class RecordingAirflow:
         return self.waiting
 
     def answer_approval(self, waiting: WaitingApproval, option: str, values: Mapping[str, str]) -> bool:
-        self.approved.append(values["comment"])
+        self.approved.append(values["requested_by"])
         return len(self.approved) == 1
 
     def _answer(self) -> None:

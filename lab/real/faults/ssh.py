@@ -6,13 +6,17 @@ from lab.kind import Fault
 from lab.real.faults.scripted import scripted
 from lab.real.fleet import Fleet
 
-RELOAD = """
-pid=$(cat /run/sshd.pid)
-rm -f /run/sshd.pid
+_PID = "/run/sshd.pid"
+_UNTIL_IT_LISTENS = f"until [ -s {_PID} ]; do sleep 0.02; done"
+"""sshd writes its number when it listens (sshd.c, ``main``)."""
+
+RELOAD = f"""
+pid=$(cat {_PID})
+rm -f {_PID}
 kill -HUP "$pid"
-until [ -s /run/sshd.pid ]; do sleep 0.02; done
+{_UNTIL_IT_LISTENS}
 """
-"""Lets sshd read its files again; it writes its number when it listens again."""
+"""Lets sshd read its files again."""
 
 _KEY = "/etc/ssh/ssh_host_ed25519_key"
 
@@ -44,8 +48,8 @@ def faults(fleet: Fleet) -> list[Fault]:
             fleet,
             "unreachable",
             "the host's SSH port refuses connections, and those there are end",
-            f"sv -w 20 down {service}; pkill -KILL -x sshd || :",
-            f"sv -w 20 up {service}",
+            f"sv -w 20 down {service}; pkill -KILL -x sshd || :; rm -f {_PID}",
+            f"sv -w 20 up {service}; {_UNTIL_IT_LISTENS}",
         ),
         scripted(
             fleet,

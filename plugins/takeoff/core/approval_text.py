@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+COMMENT, REQUESTED_BY = "comment", "requested_by"
+"""Fields of the question's form."""
+
+
+def answer_fields(comment: str, requested_by: str = "") -> dict[str, str]:
+    """Fill in the whole form: Airflow takes an answer with all of its fields or with none (provider's `HITLOperator`).
+
+    Args:
+        comment: kept in the journal.
+        requested_by: for whom a service answers; empty if a person does.
+    """
+    return {COMMENT: comment, REQUESTED_BY: requested_by}
+
 
 def approval_subject(environment: str, package: str, version: str, count: int) -> str:
     """Ask the question in one line."""

@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
-from takeoff.core.approval_text import answer_text, approval_body, approval_subject
+from takeoff.core.approval_text import COMMENT, REQUESTED_BY, answer_text, approval_body, approval_subject
 from takeoff.core.errors import Refused, Superseded, TakeoffError
 from takeoff.core.notification_text import answered_notice, approval_notice
 from takeoff.core.strict_model import format_duration
@@ -50,7 +50,12 @@ class PostDeployApproval(ApprovalOperator):
             "retries": RETRIES,
             "retry_delay": RETRY_DELAY,
             "retry_policy": RETRY_POLICY,
-            "params": {"comment": Param("", type="string", description="Kept in the journal.", source="task")},
+            "params": {
+                COMMENT: Param("", type="string", description="Kept in the journal.", source="task"),
+                REQUESTED_BY: Param(
+                    "", type="string", description="For a service that answers for somebody: for whom.", source="task"
+                ),
+            },
         }
         super().__init__(subject=f"Run post-deploy migrations on {environment}?", defaults=self.REJECT, **options)
         self.environment = environment
@@ -91,8 +96,8 @@ class PostDeployApproval(ApprovalOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Journal the answer, and let the migrations run or be skipped by it."""
         run = AirflowRun.of(context)
-        by = responder(event.get("responded_by_user"))
-        comment = str((event.get("params_input") or {}).get("comment") or "")
+        by = answered_by(event)
+        comment = str((event.get("params_input") or {}).get(COMMENT) or "")
         told = answer_text(event["chosen_options"][0], by, comment, expired=bool(event.get("timedout")))
         self.log.info("%s", told)
         note_run(run, told)
@@ -141,6 +146,13 @@ def responder(user: Any) -> str:
     return str(found.get("name") or found.get("id") or "")
 
 
+def answered_by(answer: Mapping[str, Any]) -> str:
+    """Name who answered; where a service did so for a person in chat, both. Empty if nobody did."""
+    account = responder(answer.get("responded_by_user"))
+    asked = str((answer.get("params_input") or {}).get(REQUESTED_BY) or "")
+    return f"{asked} through {account}" if asked and account else account
+
+
 def approver(context: Context) -> str:
     """Name who has said yes in this run.
 
@@ -150,4 +162,4 @@ def approver(context: Context) -> str:
     answer = context["ti"].xcom_pull(task_ids=APPROVE)
     if not isinstance(answer, Mapping) or answer.get("chosen_options") != [ApprovalOperator.APPROVE]:
         raise Refused("approval", f"nobody has approved these migrations: clear {APPROVE} and answer it")
-    return responder(answer.get("responded_by_user")) or "airflow"
+    return answered_by(answer) or "airflow"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from takeoff.core.approval_text import answer_fields
 from takeoff.core.errors import TakeoffError
 from takeoff.operators.airflow_rest import connected_airflow_api
 
@@ -25,7 +26,7 @@ def withdraw_approvals(log: Logger, run: AirflowRun, dag_id: str, why: str) -> N
     try:
         api = connected_airflow_api()
         for waiting in api.waiting_approvals(dag_id):
-            if waiting.run_id != run.run_id and api.answer_approval(waiting, "Reject", {"comment": why}):
+            if waiting.run_id != run.run_id and api.answer_approval(waiting, "Reject", answer_fields(why)):
                 log.info("Answered %s of run %s with Reject: %s", waiting.task_id, waiting.run_id, why)
     except TakeoffError as error:
         # Nothing can go wrong by it: an approved post-deploy migration of an older version is refused anyway.

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from takeoff.clients.airflow_api import AirflowApi, Run, WaitingApproval
 from takeoff.clients.json_requests import Conflict, NotThere
+from takeoff.core.approval_text import answer_fields
 from takeoff.core.chat_command import ChatCommand, Verb
 from takeoff.core.control_action import ControlAction
 from takeoff.core.dag_names import control_dag, deploy_dag, rollback_dag
@@ -98,8 +99,7 @@ class ChatActions:
 
     def approve(self, waiting: WaitingApproval, reason: str) -> bool:
         """Say yes in the asker's name; False if somebody was faster."""
-        comment = self._request.asker.name + (f": {reason}" if reason else "")
-        return self._api.answer_approval(waiting, APPROVED, {"comment": comment})
+        return self._api.answer_approval(waiting, APPROVED, answer_fields(reason, self._request.asker.name))
 
     def ask_again(self, environment: str) -> Run:
         """Let the newest finished deploy ask again about its post-deploy migrations.
