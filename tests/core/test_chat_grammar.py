@@ -52,6 +52,11 @@ KNOWN = ("gstg", "gprd")
             "pause gstg incident 42 for 2h",
             ChatCommand(Verb.PAUSE, "gstg", "", "incident 42", timedelta(hours=2)),
         ),
+        (
+            "pause --stop-after host gstg incident 42 for 2h",
+            ChatCommand(Verb.PAUSE, "gstg", "", "incident 42", timedelta(hours=2), stop_after="host"),
+        ),
+        ("pause gstg bad —stop-after Batch", ChatCommand(Verb.PAUSE, "gstg", "", "bad", stop_after="batch")),
         ("pause gstg waiting for jane", ChatCommand(Verb.PAUSE, "gstg", "", "waiting for jane")),
         ("auto_deploy pause gstg incident", ChatCommand(Verb.PAUSE, "gstg", "", "incident")),
         ("auto_deploy unpause gstg", ChatCommand(Verb.RESUME, "gstg")),
@@ -96,6 +101,8 @@ def test_a_command_is_understood_and_its_canonical_form_means_the_same(text: str
         ("rollback gstg 17.3 bad --force migrating=x", "can never be forced"),
         ("pause gstg", "a pause needs a reason"),
         ("pause gstg x --for soon", "'soon' is no duration"),
+        ("pause gstg x --stop-after now", "'now' is not one of 'host', 'batch'"),
+        ("resume gstg --stop-after host", "No such option"),
         ("lease gstg release", "releasing a lease needs a reason"),
         ("lease gstg move", "is `release`"),
         ("why", "it needs an environment: gprd, gstg"),
@@ -122,6 +129,7 @@ WORDS = st.one_of(
             *("deploy", "rollback", "check", "pause", "resume", "status", "why", "lease", "release", "retry", "help"),
             *("post-deploy", "auto_deploy", "unpause", "gstg", "gprd", "17.4.1-ee.0", "17.3", "for", "2h", "--"),
             *("--skip", "--force", "--for", "--check", "--rollback", "--reason", "--confirm", "qa=x", "skew=y", '"'),
+            *("--stop-after", "host", "batch"),
             *("--help", "$(id)", "`id`", ";", "|", "&&", "../..", "\x00", "—skip", "-h", "--skip=qa=z", "%s", "{0}"),
         ]
     ),

@@ -51,7 +51,8 @@ async def test_a_pause_that_says_so_stops_the_open_operation(session: Session, a
     part = OperationPart.of(session, await opened(session))
     assert await HaltAsked(part)() is None
     await pause(session, by="omar", reason="incident 12", stop_after=after)
-    assert await HaltAsked(part)() == Halt(by="omar", reason="incident 12", after=after)
+    then = "`takeoff resume lab`, then try the task again"
+    assert await HaltAsked(part)() == Halt(by="omar", reason="incident 12", after=after, then=then)
     await resume(session, by="omar")
     assert await HaltAsked(part)() is None
 

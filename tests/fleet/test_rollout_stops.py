@@ -41,7 +41,8 @@ def asked_once_begun(
 
     async def asked() -> Halt | None:
         begun = "install" in simulated.hosts[host].started
-        return Halt(by="maria", reason="incident 12", after=after) if begun else None
+        then = "`takeoff resume lab`, then try the task again"
+        return Halt(by="maria", reason="incident 12", after=after, then=then) if begun else None
 
     return asked
 

@@ -66,6 +66,15 @@ def test_a_command_starts_a_run_in_the_askers_name(scene: ChatScene, client: Tes
     }
 
 
+def test_a_pause_that_stops_what_runs_is_started_with_what_it_stops_after(
+    scene: ChatScene, client: TestClient, server: ChatServer
+) -> None:
+    typed(client, server, "pause lab incident 42 --stop-after host")
+    assert "pause done" in server.answer()["text"]
+    ((dag, conf, _),) = scene.airflow.started.values()
+    assert (dag, conf["action"], conf["stop_after"]) == ("control_lab", "pause", "host")
+
+
 def test_what_cannot_be_undone_is_confirmed_by_typing(scene: ChatScene, client: TestClient, server: ChatServer) -> None:
     typed(client, server, "rollback lab 17.0 broken --force skew=known")
     question = server.answer()["text"]

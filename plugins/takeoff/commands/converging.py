@@ -8,7 +8,6 @@ import typer
 
 from takeoff.commands.arguments import Env, asking_user
 from takeoff.commands.console import say
-from takeoff.commands.running import run_in_session
 
 
 def register(app: typer.Typer) -> None:
@@ -26,10 +25,16 @@ def converge(
 ) -> None:
     """Bring hosts that were left behind, rebuilt or changed by hand to the recorded version and back into service."""
     from takeoff.commands.deploy_progress import DeployProgress
+    from takeoff.commands.stopping import run_stoppable
     from takeoff.engine import converging
 
     request = converging.ConvergeRequest(by=asking_user(), hosts=tuple(dict.fromkeys(hosts or ())), reason=reason)
     with DeployProgress() as progress:
-        operation = run_in_session(env, lambda session: converging.converge(session, request, progress), progress)
+        operation = run_stoppable(
+            env,
+            lambda session: converging.converge(session, request, progress),
+            progress,
+            again=f"takeoff converge {env}",
+        )
     if not operation:
         say(f"every host of {env} is as recorded: there is nothing to do")

@@ -21,9 +21,15 @@ ENDS = frozenset({"changed", "unchanged", "failed", "unreachable", "left behind"
 
 
 class DeployProgress:
-    """Shows a deploy: the engine's ``Progress`` and ``Watcher`` at once."""
+    """Shows a deploy: the engine's ``Progress`` and ``Watcher`` at once.
+
+    Attributes:
+        task: the task that runs; None between two, and before the first.
+    """
 
     def __init__(self) -> None:
+        self.task: TaskSpec | None = None
+        self._moving: dict[str, str] = {}
         self._bars: Progress | None = None
         self._bar: TaskID | None = None
         self._done: set[str] = set()
@@ -51,8 +57,17 @@ class DeployProgress:
         if self._bars is not None:
             self._bars.stop()
 
+    @property
+    def in_flight(self) -> tuple[str, ...]:
+        """Name the hosts that have begun in this task and have not come to its end."""
+        return tuple(sorted(self._moving))
+
     def host(self, host: str, step: str, detail: str = "") -> None:
         """Tell that a host has come to a step."""
+        if step in ENDS:
+            self._moving.pop(host, None)
+        else:
+            self._moving[host] = step
         told = f"{host}: {step}{f' ({detail})' if detail else ''}"
         if self._bars is None or self._bar is None:
             self._print(f"  {told}")
@@ -66,6 +81,10 @@ class DeployProgress:
         """Tell anything else, one line."""
         self._print(f"  {text}")
 
+    def tell(self, text: str) -> None:
+        """Tell what the operator asked for just now."""
+        self._print(text)
+
     def found(self, looked: Preflight) -> None:
         """Show what preflight found."""
         self._print(f"preflight: {looked.sentence}")
@@ -77,6 +96,7 @@ class DeployProgress:
         """Show that a task begins."""
         from takeoff.core.counting import counted
 
+        self.task, self._moving = task, {}
         self._began = time.monotonic()
         self._done = set()
         if self._bars is None:
@@ -90,6 +110,7 @@ class DeployProgress:
 
     def ended(self, task: TaskSpec, result: TaskResult) -> None:
         """Show what a task did."""
+        self.task, self._moving = None, {}
         if self._bars is not None and self._bar is not None:
             self._bars.remove_task(self._bar)
             self._bar = None

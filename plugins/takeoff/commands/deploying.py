@@ -47,6 +47,7 @@ def deploy(
     """Deploy VERSION, or go on with its open deploy at the first unfinished task."""
     from takeoff.commands.deploy_progress import DeployProgress
     from takeoff.commands.rolling_back import carry_out_rollback
+    from takeoff.commands.stopping import run_stoppable
     from takeoff.engine import deploying
     from takeoff.engine.opening import DeployRequest
 
@@ -63,8 +64,11 @@ def deploy(
         _warm_up(env, request)
         return
     with DeployProgress() as progress:
-        operation = run_in_session(
-            env, lambda session: deploying.deploy(session, request, progress, only=only), progress
+        operation = run_stoppable(
+            env,
+            lambda session: deploying.deploy(session, request, progress, only=only),
+            progress,
+            again=f"takeoff deploy {env} {version}",
         )
     if operation and not only:
         _tell_pending(env)
@@ -78,10 +82,11 @@ def post_deploy(
 ) -> None:
     """Run the pending post-deploy migrations: a point of no return."""
     from takeoff.commands.deploy_progress import DeployProgress
+    from takeoff.commands.stopping import run_stoppable
     from takeoff.core.task_ids import POST_DEPLOY
     from takeoff.engine.drivers import new_driver
     from takeoff.engine.opening import DeployRequest
-    from takeoff.engine.post_deploy import post_deploy_outlook, run_post_deploy
+    from takeoff.engine.post_deploy import POST_DEPLOY_TASK, post_deploy_outlook, run_post_deploy
 
     skips, by = parse_skips(skip), asking_user()
     outlook = run_in_session(env, post_deploy_outlook)
@@ -96,8 +101,12 @@ def post_deploy(
     confirm_point_of_no_return(yes=yes, asked=sys.stdin.isatty())
     request = DeployRequest(version=outlook.version, by=by, reason=reason, skips=skips)
     with DeployProgress() as progress:
-        result = run_in_session(
-            env, lambda session: run_post_deploy(session, request, new_driver(POST_DEPLOY, by)), progress
+        progress.begins(POST_DEPLOY_TASK, 0)
+        result = run_stoppable(
+            env,
+            lambda session: run_post_deploy(session, request, new_driver(POST_DEPLOY, by)),
+            progress,
+            again=f"takeoff post-deploy {env}",
         )
     say(result.summary)
 

@@ -33,30 +33,15 @@ def pause(
     ] = "",
 ) -> None:
     """Hold automatic deploys; a run that goes on already is not touched, unless --stop-after says so."""
-    from takeoff.core.errors import ConfigError
     from takeoff.engine import holds
 
-    duration = parse_lasting(lasting)
-    match stop_after:
-        case "" | "host" | "batch":
-            after: holds.StopAfter = stop_after
-        case _:
-            raise ConfigError(f"--stop-after {stop_after}: it is host or batch")
+    duration, after = parse_lasting(lasting), holds.parse_stop_after("--stop-after", stop_after)
     record = run_in_session(
         env, lambda session: holds.pause(session, by=asking_user(), reason=reason, lasting=duration, stop_after=after)
     )
-    hold = record.hold
     _show_in_airflow(env, record)
-    until = f" until {hold.until:%Y-%m-%d %H:%M} UTC" if hold and hold.until else ""
-    say(f"deploys of {env} are paused{until}: {reason}")
-    if hold is not None and hold.stops:
-        last = "the hosts in flight" if after == "host" else "this batch"
-        say(
-            f"{hold.stops} stops once {last} are finished: `takeoff watch {env}` shows it; then `takeoff resume {env}` "
-            "and the task again go on, a rollback or `takeoff lease --release` ends it"
-        )
-    elif record.open_operation is not None:
-        say(f"{record.open_operation.details.id} is open and goes on: the pause holds the deploys after it")
+    for line in holds.told_pause(env, record):
+        say(line)
 
 
 def resume(env: Env, reason: Annotated[str, typer.Option("--reason", help="Why; optional.")] = "") -> None:

@@ -9,7 +9,6 @@ import typer
 
 from takeoff.commands.arguments import Env, Version, asking_user, env_first, parse_reasons
 from takeoff.commands.console import say
-from takeoff.commands.running import run_in_session
 
 if TYPE_CHECKING:
     from takeoff.core.record import OperationRecord
@@ -62,6 +61,7 @@ def _end_run(by: str, reason: str) -> EndRun:
 def carry_out_rollback(env: str, version: str, reason: str, force: list[str] | None) -> None:
     """Roll back, with its progress shown; also what ``takeoff deploy --rollback`` does."""
     from takeoff.commands.deploy_progress import DeployProgress
+    from takeoff.commands.stopping import run_stoppable
     from takeoff.engine.rollback_verdict import RollbackRequest
     from takeoff.engine.rolling_back import roll_back
 
@@ -69,7 +69,10 @@ def carry_out_rollback(env: str, version: str, reason: str, force: list[str] | N
         version=version, by=asking_user(), reason=reason, force=parse_reasons("--force", "NAME", force)
     )
     with DeployProgress() as progress:
-        run_in_session(
-            env, lambda session: roll_back(session, request, progress, _end_run(request.by, reason)), progress
+        run_stoppable(
+            env,
+            lambda session: roll_back(session, request, progress, _end_run(request.by, reason)),
+            progress,
+            again=f"takeoff rollback {env} {version} --reason …",
         )
     say(f"deploys of {env} stay paused: `takeoff resume {env}` lets them go on")

@@ -63,6 +63,7 @@ class ChatCommand:
         version: as it was typed, in a version's strict form; empty where none is.
         reason: why, in their words.
         lasting: how long a pause holds; for ever if ``None``.
+        stop_after: ``host`` or ``batch``: a pause stops the open operation too, once these are finished.
         skips: gate → reason.
         force: refusal of a rollback → reason.
         topic: the command that help is wanted for; empty for all.
@@ -74,6 +75,7 @@ class ChatCommand:
     version: str = ""
     reason: str = ""
     lasting: timedelta | None = None
+    stop_after: str = ""
     skips: Mapping[str, str] = field(default_factory=dict)
     force: Mapping[str, str] = field(default_factory=dict)
     topic: str = ""
@@ -117,6 +119,8 @@ class ChatCommand:
                 yield f'{option} "{name}={reason}"'
         if self.lasting is not None:
             yield f"--for {format_duration(self.lasting)}"
+        if self.stop_after:
+            yield f"--stop-after {self.stop_after}"
         if self.reason:
             yield f'--reason "{self.reason}"'
         if self.confirm:

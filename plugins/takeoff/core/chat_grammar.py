@@ -25,6 +25,12 @@ CONFIRM = click.Option(["--confirm"], metavar="CODE", default="", help="Yes to t
 SKIP = click.Option(["--skip"], metavar="GATE=REASON", multiple=True, help="Pass a gate, with a reason.")
 FORCE = click.Option(["--force"], metavar="NAME=REASON", multiple=True, help="Pass a refusal, with a reason.")
 FOR = click.Option(["--for", "lasting"], metavar="TIME", default="", help="2h, 3d; for ever if absent.")
+STOP_AFTER = click.Option(
+    ["--stop-after"],
+    type=click.Choice(["host", "batch"], case_sensitive=False),
+    metavar="host|batch",
+    help="Stop the open operation too, once the hosts in flight, or those of the batch, are finished.",
+)
 CHECK = click.Option(["--check"], is_flag=True, help="Only look whether it could be deployed.")
 WARMUP = click.Option(["--warmup"], is_flag=True, help="Only download and verify it on every host.")
 ROLLBACK = click.Option(["--rollback"], is_flag=True, help="The same as `rollback`.")
@@ -70,7 +76,12 @@ USAGES = (
         "Whether a rollback would be possible, and what forbids it; changes nothing.",
         (TARGET,),
     ),
-    ChatUsage(Verb.PAUSE, "pause ENV reason… [for 2h]", "Hold automatic deploys; one that runs goes on.", (FOR,)),
+    ChatUsage(
+        Verb.PAUSE,
+        "pause ENV reason… [for 2h] [--stop-after host|batch]",
+        "Hold automatic deploys; one that runs goes on, unless --stop-after stops it.",
+        (FOR, STOP_AFTER),
+    ),
     ChatUsage(Verb.RESUME, "resume ENV", "Let automatic deploys go on."),
     ChatUsage(Verb.POST_DEPLOY, "post-deploy ENV", "Approve the post-deploy migrations that wait: no way back."),
     ChatUsage(Verb.RETRY, "retry ENV", "Run the failed task of the current run again."),
@@ -214,7 +225,8 @@ class _Reading:
             lasting = parse_duration(typed) if typed else None
         except (ValueError, OverflowError):
             raise self._mistake(f"{shown(typed)} is no duration: write 90m, 2h or 3d") from None
-        return self._made(Verb.PAUSE, environment=environment, reason=reason, lasting=lasting)
+        stop_after = self._given["stop_after"] or ""
+        return self._made(Verb.PAUSE, environment=environment, reason=reason, lasting=lasting, stop_after=stop_after)
 
     def _lease(self) -> ChatCommand:
         environment = self._environment()

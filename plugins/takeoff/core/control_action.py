@@ -9,7 +9,8 @@ class ControlAction(StrEnum):
     """One action, as the DAG's param ``action`` names it."""
 
     PAUSE = "pause"
-    """Hold automatic deploys: needs ``reason``; ``for`` such as ``2h`` ends it by itself."""
+    """Hold automatic deploys: needs ``reason``; ``for`` such as ``2h`` ends it by itself; ``stop_after`` stops the open
+    operation too."""
     RESUME = "resume"
     """Lift the hold, and Airflow's toggle with it."""
     RELEASE_LEASE = "release_lease"

@@ -70,11 +70,13 @@ class Halt:
         by: who.
         reason: why, in their words.
         after: whether the hosts in flight are the last ones, or those of the batch that is not complete yet.
+        then: what lets the work go on, or ends it.
     """
 
     by: str
     reason: str
     after: Literal["host", "batch"]
+    then: str = "try the task again"
 
     def now(self, begun: int, batch: int) -> bool:
         """Whether it takes effect when so many hosts have begun."""

@@ -6,10 +6,13 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from takeoff.core.environment import Environment
+from takeoff.core.errors import Halted
+from takeoff.core.operation import Driver
 from takeoff.core.record import OperationRecord
 from takeoff.core.task_ids import FINISH, TaskKind, TaskSpec
 from takeoff.engine.alerts import check_alerts
 from takeoff.engine.drivers import new_driver
+from takeoff.engine.leaving import note_halted, noted_when_left
 from takeoff.engine.qa import check_qa
 from takeoff.engine.session import Session
 from takeoff.engine.task_result import TaskResult
@@ -17,6 +20,9 @@ from takeoff.engine.tasks import run_task
 
 if TYPE_CHECKING:
     from takeoff.engine.preflight import Preflight
+
+
+CHECKS = {TaskKind.QA: check_qa, TaskKind.ALERTS: check_alerts}
 
 
 class Watcher(Protocol):
@@ -54,14 +60,22 @@ async def carry_out(
     """
     watcher.begins(task, _hosts_of(session.environment, task, hosts))
     driver = new_driver(task.id, by)
-    match task.kind:
-        case TaskKind.QA:
-            result = await check_qa(session, operation_id, task, driver)
-        case TaskKind.ALERTS:
-            result = await check_alerts(session, operation_id, task, driver)
-        case _:
-            result = await run_task(session, operation_id, task, driver)
+    if task.kind in CHECKS:
+        result = await _check(session, operation_id, task, driver)
+    else:
+        result = await run_task(session, operation_id, task, driver)
     watcher.ended(task, result)
+
+
+async def _check(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> TaskResult:
+    operation = (await session.journal.read()).operations[operation_id].details
+    try:
+        session.stop.refuse(operation, task)
+    except Halted as halted:
+        await note_halted(session, halted, driver.by)
+        raise
+    async with noted_when_left(session, operation, task):
+        return await CHECKS[task.kind](session, operation_id, task, driver)
 
 
 def unfinished(tasks: Sequence[TaskSpec], holder: OperationRecord) -> Sequence[TaskSpec]:

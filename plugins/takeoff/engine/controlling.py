@@ -6,7 +6,7 @@ from takeoff.core.control_action import ControlAction
 from takeoff.core.errors import ConfigError
 from takeoff.core.strict_model import parse_duration
 from takeoff.core.verdict import reachable_versions
-from takeoff.engine.holds import pause, resume
+from takeoff.engine.holds import parse_stop_after, pause, resume, told_pause
 from takeoff.engine.opening import DeployRequest
 from takeoff.engine.packages import look_for_packages
 from takeoff.engine.preflight import preflight
@@ -23,6 +23,7 @@ async def control(
     by: str,
     reason: str = "",
     lasting: str = "",
+    stop_after: str = "",
     version: str = "",
     run: str = "",
     run_url: str = "",
@@ -35,6 +36,7 @@ async def control(
         by: who asked.
         reason: why, in their words.
         lasting: how long a pause holds: ``2h``; for ever if empty.
+        stop_after: ``host`` or ``batch``: a pause stops the open operation too, once these are finished.
         version: of a warmup or a preflight, or the target of a rollback check.
         run: ``<dag id>/<run id>`` of the run that carries it out; empty for the command line.
         run_url: where to look at that run.
@@ -43,7 +45,8 @@ async def control(
         What came of it, for people.
 
     Raises:
-        ConfigError: a reason is missing, ``lasting`` is no duration, or a warmup or preflight has no version.
+        ConfigError: a reason is missing, ``lasting`` or ``stop_after`` cannot be read, or a warmup or preflight has no
+            version.
         VersionError: no source holds the version.
         SourceUnavailable: no package source answers.
         Refused: it is not possible now.
@@ -51,7 +54,7 @@ async def control(
     name = session.environment.name
     match action:
         case ControlAction.PAUSE:
-            return await _pause(session, by, reason, lasting)
+            return await _pause(session, by, reason, lasting, stop_after)
         case ControlAction.RESUME:
             held = (await session.journal.read()).hold is not None
             await resume(session, by=by, reason=reason)
@@ -72,14 +75,14 @@ async def control(
             return f"looked at {name}"
 
 
-async def _pause(session: Session, by: str, reason: str, lasting: str) -> str:
+async def _pause(session: Session, by: str, reason: str, lasting: str, stop_after: str) -> str:
     try:
         duration = parse_duration(lasting) if lasting else None
     except ValueError as error:
         raise ConfigError(f"for: {error}") from None
-    record = await pause(session, by=by, reason=reason, lasting=duration)
-    until = f" until {record.hold.until:%Y-%m-%d %H:%M} UTC" if record.hold and record.hold.until else ""
-    return f"deploys of {session.environment.name} are paused{until}: {reason}"
+    after = parse_stop_after("stop_after", stop_after)
+    record = await pause(session, by=by, reason=reason, lasting=duration, stop_after=after)
+    return "; ".join(told_pause(session.environment.name, record))
 
 
 async def _check(session: Session, version: str) -> str:

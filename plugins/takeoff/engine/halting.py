@@ -1,4 +1,4 @@
-"""A person's wish that an operation stops with no host in flight: asked for with the pause, kept in the journal."""
+"""A person's wish that an operation stops with no host in flight: in the journal with the pause, or this process's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STOPPABLE = (TaskKind.PENDING_POST_DEPLOY, TaskKind.WARMUP, TaskKind.MIGRATIONS,
 
 
 class HaltAsked:
-    """Asks the journal again and again whether an operation is to stop; read at most once in ``ASK_S``."""
+    """Asks whether an operation is to stop: the journal, at most once in ``ASK_S``, and whoever runs this process."""
 
     def __init__(self, part: OperationPart) -> None:
         self._part = part
@@ -36,7 +36,7 @@ class HaltAsked:
             record = await self._part.session.journal.read()
             self._part.still_ours(record)
             self._halt, self._asked_at = halt_of(self._part, record), asked_at
-        return self._halt
+        return self._part.session.stop.halt_of(self._part.operation) or self._halt
 
 
 def halt_of(part: OperationPart, record: Record) -> Halt | None:
@@ -44,7 +44,12 @@ def halt_of(part: OperationPart, record: Record) -> Halt | None:
     hold = record.hold
     if hold is None or hold.stops != part.operation.id or not hold.active(part.session.clock.now()):
         return None
-    return Halt(by=hold.by, reason=hold.reason, after="batch" if hold.stop_after == "batch" else "host")
+    return Halt(
+        by=hold.by,
+        reason=hold.reason,
+        after="batch" if hold.stop_after == "batch" else "host",
+        then=f"`takeoff resume {part.session.environment.name}`, then try the task again",
+    )
 
 
 async def refuse_halted(part: OperationPart, task: TaskSpec) -> None:
@@ -53,9 +58,7 @@ async def refuse_halted(part: OperationPart, task: TaskSpec) -> None:
     Raises:
         Halted: it is to stop.
     """
+    part.session.stop.refuse(part.operation, task)
     if task.kind not in STOPPABLE or (halt := halt_of(part, await part.session.journal.read())) is None:
         return
-    raise Halted(
-        f"{task.id} was not begun: {part.operation.id} was stopped by {halt.by} ({halt.reason}); `takeoff resume "
-        f"{part.session.environment.name}`, then try the task again"
-    )
+    raise Halted(f"{task.id} was not begun: {part.operation.id} was stopped by {halt.by} ({halt.reason}); {halt.then}")

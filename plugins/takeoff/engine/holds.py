@@ -39,6 +39,43 @@ async def pause(
     return await decide(session, lambda record: [HoldSet(reason=reason, until=until, stop_after=stop_after)], by=by)
 
 
+def parse_stop_after(name: str, text: str) -> StopAfter:
+    """Read what a pause shall stop after.
+
+    Args:
+        name: what the option or param is called.
+        text: as it was given; nothing is stopped if empty.
+
+    Raises:
+        ConfigError: it is neither host nor batch.
+    """
+    match text:
+        case "" | "host" | "batch":
+            return text
+    raise ConfigError(f"{name} {text}: it is host or batch")
+
+
+def told_pause(environment: str, record: Record) -> tuple[str, ...]:
+    """Say what was just paused, and what becomes of the operation that is open, one sentence each."""
+    hold, holder = record.hold, record.open_operation
+    if hold is None:
+        return ()
+    until = f" until {hold.until:%Y-%m-%d %H:%M} UTC" if hold.until else ""
+    paused = f"deploys of {environment} are paused{until}: {hold.reason}"
+    if hold.stops:
+        last = "this batch" if hold.stop_after == "batch" else "the hosts in flight"
+        return paused, (
+            f"{hold.stops} stops once {last} are finished: `takeoff watch {environment}` shows it; then `takeoff "
+            f"resume {environment}` and the task again go on, a rollback or `takeoff lease {environment} --release` "
+            "ends it"
+        )
+    if hold.stop_after:
+        return paused, "no operation is open: there is nothing to stop"
+    if holder is not None:
+        return paused, f"{holder.details.id} is open and goes on: the pause holds the deploys after it"
+    return (paused,)
+
+
 async def resume(session: Session, *, by: str, reason: str = "") -> Record:
     """Lift the hold; without one nothing is written.
 

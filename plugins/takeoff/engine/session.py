@@ -11,6 +11,7 @@ from takeoff.core.errors import ConfigError
 from takeoff.core.operation import Operation
 from takeoff.engine.credentials import Credentials
 from takeoff.engine.inventory import resolve_inventories
+from takeoff.engine.stopping import Stop
 from takeoff.environment_files import LoadedEnvironment
 from takeoff.fleet.clock import SystemClock
 from takeoff.fleet.connections import SshTransport
@@ -34,6 +35,7 @@ class Session:
         leases: the right to change the environment.
         progress: where an operator watches.
         credentials: logins of outside systems.
+        stop: whether whoever runs this process wants it to end.
         seen_versions: what the package sources were found to hold, by this process.
     """
 
@@ -45,6 +47,7 @@ class Session:
     leases: LeaseStore
     progress: Progress
     credentials: Credentials
+    stop: Stop = field(default_factory=Stop)
     seen_versions: set[str] = field(default_factory=set)
 
     @property
@@ -76,9 +79,15 @@ class Session:
 
 @asynccontextmanager
 async def open_session(
-    loaded: LoadedEnvironment, credentials: Credentials, progress: Progress
+    loaded: LoadedEnvironment, credentials: Credentials, progress: Progress, stop: Stop | None = None
 ) -> AsyncIterator[Session]:
     """Resolve the inventories and make ready to talk to the hosts; connections open when first needed.
+
+    Args:
+        loaded: the environment file.
+        credentials: logins of outside systems.
+        progress: where an operator watches.
+        stop: where whoever runs this process asks it to end; nobody can if None.
 
     Raises:
         ConfigError: an inventory cannot be resolved, or a connection, key or known_hosts file is missing.
@@ -98,6 +107,7 @@ async def open_session(
             leases=JournalLeases(journal, clock),
             progress=progress,
             credentials=credentials,
+            stop=stop or Stop(),
         )
     finally:
         await transport.aclose()

@@ -15,6 +15,7 @@ from takeoff.core.task_ids import TaskKind, TaskSpec
 from takeoff.engine.finishing import finish
 from takeoff.engine.halting import refuse_halted
 from takeoff.engine.host_tasks import migrate_regularly, roll_out_role, warm_up_hosts
+from takeoff.engine.leaving import noted_when_left
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.post_deploy_work import migrate_after_deploy, migrate_pending_first
 from takeoff.engine.session import Session
@@ -54,14 +55,21 @@ async def run_task(
             :func:`takeoff.fleet.migrations.follow_migrations`, then run the task again, which attaches to them.
         Superseded: the operation is closed, or another driver has taken over; says by what.
         HostUnreachable: worth another try.
-        Halted: a person stopped the operation; journalled, and it stays open.
+        Halted: a person stopped the operation, or this process; journalled, and it stays open. What was left running
+            on a host is noted, not failed.
         BudgetSpent, CheckFailed, CommandFailed, MigrationFailed: journalled; the operation stays open.
     """
-    if (work := _WORK.get(task.kind)) is None:
+    if task.kind not in _WORK:
         raise ConfigError(f"{task.id} is not a task that moves hosts; it has a place of its own in the procedure")
     if over := ended_well(await session.journal.read(), operation_id):
         return TaskResult(summary=over)
     part = replace(await OperationPart.join(session, operation_id, driver), stay_s=stay_s)
+    async with noted_when_left(session, part.operation, task):
+        return await _run(part, task)
+
+
+async def _run(part: OperationPart, task: TaskSpec) -> TaskResult:
+    session, work = part.session, _WORK[task.kind]
     await part.tell(TaskStarted(task=task.id))
     begun = session.clock.monotonic()
     try:

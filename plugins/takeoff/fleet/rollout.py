@@ -330,12 +330,10 @@ class _Rollout:
         )
 
     def _halted(self) -> Halted:
-        by, reason, name = "somebody", "", self.fleet.environment.name
-        if self.halt is not None:
-            by, reason = self.halt.by, f" ({self.halt.reason})"
+        halt = self.halt or Halt(by="somebody", reason="no reason given", after="host")
         return Halted(
-            f"role {self.role}: stopped by {by}{reason}; the hosts in flight were finished and none began after them "
-            f"({self.report().summary}): `takeoff resume {name}`, then try the task again"
+            f"role {self.role}: stopped by {halt.by} ({halt.reason}); the hosts in flight were finished and none began "
+            f"after them ({self.report().summary}): {halt.then}"
         )
 
     def _floor_reached(self, serving: frozenset[str]) -> FloorReached:

@@ -46,6 +46,7 @@ class ControlOperator(BaseOperator):
                 by=run.by,
                 reason=run.reason,
                 lasting=str(params.get("for") or ""),
+                stop_after=str(params.get("stop_after") or ""),
                 version=str(params.get("version") or ""),
                 run=run.name,
                 run_url=run.url,

@@ -93,6 +93,8 @@ def control_runbook(environment: str) -> str:
 | action | does | needs |
 |---|---|---|
 | `pause` | holds automatic deploys; a deploy that is under way goes on | `reason`; `for` ends it by itself |
+| `pause` with `stop_after` | also stops the operation that is open: hosts in flight (`host`), or all of the batch \
+(`batch`), are finished and serve, none begins after them | `reason`; `resume`, then *Clear* the task, goes on |
 | `resume` | lets them go on; switches `deploy_{environment}` on too | |
 | `release_lease` | gives the open operation up; the fleet may stay mixed | `reason` |
 | `rollback_check` | says whether a rollback to `version` is possible, or which versions can be reached | |

@@ -169,4 +169,5 @@ def _run_of(command: ChatCommand) -> tuple[str, dict[str, Any]]:
         "action": CONTROLS[command.verb].value,
         "for": format_duration(command.lasting) if command.lasting is not None else "",
     }
-    return control_dag(name), told | given | ({"version": command.version} if command.version else {})
+    more = {"version": command.version, "stop_after": command.stop_after}
+    return control_dag(name), told | given | {param: value for param, value in more.items() if value}
