@@ -34,7 +34,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 done, 1 failed, 2 wrong usage or environment file, 3 refused (gate, lease, verdict).",
+    epilog="Exit status: 0 done, 1 failed or stopped by a person, 2 wrong usage or environment file, 3 refused (gate, "
+    "lease, verdict).",
 )
 LOOKING = (looking, packages, plan, journal, lease, checking)
 ACTING = (deploying, converging, rolling_back, holding, chatting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 from tests.cli.conftest import Command
 
@@ -28,12 +30,27 @@ def sql(takeoff: Command, statement: str) -> None:
     takeoff.lab.ssh("deploy-01", f'gitlab-psql -c "{statement}"', check=True)
 
 
+def drained(takeoff: Command) -> list[str]:
+    hosts = takeoff.json("status", "lab")["hosts"]
+    return [f"{host['host']}: {host['serving']}" for host in hosts if host["serving"] not in ("UP", "")]
+
+
+def one_host_at_a_time(takeoff: Command) -> None:
+    path = takeoff.lab.state.folder / "environments" / "lab.yml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"batch": 1}, sort_keys=False))
+
+
 def wait_for_line(process: subprocess.Popen[str], begin: str) -> None:
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith(begin):
             return
     raise AssertionError(f"no line begins with {begin!r}: {process.communicate()}")
+
+
+def wait_for_step(process: subprocess.Popen[str], step: str) -> None:
+    assert process.stdout is not None
+    assert any(line.rstrip().endswith(f": {step}") for line in process.stdout), process.communicate()
 
 
 def test_adopting_records_what_is_installed_and_is_refused_the_second_time(takeoff: Command) -> None:
@@ -120,18 +137,50 @@ def test_a_paused_environment_is_deployed_to_with_a_reason_only_and_the_journal_
     assert "maintenance" in refused.stderr
     assert "takeoff resume lab" in refused.stderr
 
-    # Killed in the middle (rule 5): the same command finishes what the killed one began.
+    # Killed in the middle (rule 5): what it began is stopped twice, and finished, by the tests that follow.
     process = takeoff.start("deploy", "lab", V3, "--skip", "paused=hotfix 42")
     wait_for_line(process, "main.web:")
     process.kill()
     process.communicate()
-    takeoff.run("deploy", "lab", V3)
-
-    assert installed(takeoff) == {V3}
     overridden = [one["body"] for one in takeoff.entries() if one["body"]["kind"] == "overridden"]
     assert overridden == [{"kind": "overridden", "name": "paused", "reason": "hotfix 42"}]
     takeoff.run("resume", "lab")
     assert takeoff.json("status", "lab")["hold"] is None
+
+
+@pytest.mark.parametrize("how", ["interrupt", "pause"])
+def test_a_rollout_that_is_stopped_in_the_middle_drains_nothing_and_keeps_the_lease(takeoff: Command, how: str) -> None:
+    one_host_at_a_time(takeoff)
+    process = takeoff.start("deploy", "lab", V3)
+    try:
+        wait_for_line(process, "main.web: ")
+        if how == "pause":
+            takeoff.run("pause", "lab", "--reason", "incident 42", "--stop-after", "host")
+        else:
+            wait_for_step(process, "installing")
+            process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 1, stderr
+    assert "the hosts in flight were finished and none began after them" in stderr
+    assert "not reached" in stderr
+    assert "Traceback" not in stderr
+    if how == "interrupt":
+        assert re.search(r"^finishing web-0\d; press Ctrl-C again to leave them as they are", stdout, re.MULTILINE)
+        assert f"the lease is kept: `takeoff deploy lab {V3}` goes on" in stderr
+    assert drained(takeoff) == []
+    failed = takeoff.entries()[-1]["body"]
+    assert (failed["kind"], failed["task"]) == ("task_failed", "main.web")
+    assert "stopped by" in failed["error"]
+    assert takeoff.json("lease", "lab")["operation"]
+    takeoff.run("resume", "lab")
+
+
+def test_rule_5_what_was_killed_and_stopped_is_finished_by_the_same_command(takeoff: Command) -> None:
+    takeoff.run("deploy", "lab", V3)
+    assert installed(takeoff) == {V3}
+    assert takeoff.json("lease", "lab")["operation"] == ""
 
 
 def test_rule_3_the_point_of_no_return_is_recorded_before_post_deploy_migrations_begin(takeoff: Command) -> None:

@@ -10,6 +10,7 @@ PASSING = [
     errors.HostUnreachable("web-01", "no route"),
     errors.HostUnfenced("web-01", "rebuilt"),
     errors.SourceUnavailable("GitLab", "no answer"),
+    errors.Interrupted("the worker ends"),
 ]
 LASTING = [
     errors.ConfigError("gstg.yml:3: no"),

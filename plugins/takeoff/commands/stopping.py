@@ -111,7 +111,7 @@ def _answer(progress: DeployProgress, once_more: str, again: str) -> str:
             where = "no host is in flight"
         case _:
             where = "what was begun on a host goes on there"
-    return f"leaving{f' {task.id}' if task else ''}: {where}; `{again}` attaches to it again"
+    return f"leaving{f' {task.id}' if task else ''}: {where}; `{again}` attaches to it"
 
 
 def _left(progress: DeployProgress, again: str) -> str:

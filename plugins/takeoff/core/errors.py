@@ -120,6 +120,10 @@ class Halted(CheckFailed):
     """A person asked for it: what was in flight was finished, nothing else was begun, until they let it go on."""
 
 
+class Interrupted(TakeoffError):
+    """The process was told to end: hosts in flight were finished, none begun; another process may go on at once."""
+
+
 class BudgetSpent(CheckFailed):
     """More hosts failed than the failure budget allows: the rollout stopped; repair them and try the task again."""
 

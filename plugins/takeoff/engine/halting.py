@@ -14,6 +14,8 @@ ASK_S = 2.0
 STOPPABLE = (TaskKind.PENDING_POST_DEPLOY, TaskKind.WARMUP, TaskKind.MIGRATIONS, TaskKind.ROLLOUT)
 """Tasks that do not begin once the operation is to stop; a rollout that runs stops between two hosts."""
 
+MIGRATING = (TaskKind.PENDING_POST_DEPLOY, TaskKind.MIGRATIONS, TaskKind.POST_DEPLOY)
+
 
 class HaltAsked:
     """Asks whether an operation is to stop: the journal, at most once in ``ASK_S``, and whoever runs this process."""
@@ -52,8 +54,18 @@ def halt_of(part: OperationPart, record: Record) -> Halt | None:
     )
 
 
+async def may_migrate_already(part: OperationPart, task: TaskSpec) -> bool:
+    """Say whether an earlier try of a task may have left migrations running: asked before this try is recorded."""
+    if task.kind not in MIGRATING:
+        return False
+    state = part.still_ours(await part.session.journal.read()).tasks.get(task.id)
+    return state is not None and state.state == "started"
+
+
 async def refuse_halted(part: OperationPart, task: TaskSpec) -> None:
     """Let no further task that changes hosts begin in an operation that is to stop.
+
+    Not for migrations that may run already: told as failed, they would look as if they had ended.
 
     Raises:
         Halted: it is to stop.

@@ -1,4 +1,4 @@
-"""Work that whoever runs this process leaves in the middle: noted in the journal, and not failed, because it goes on."""
+"""Work that whoever runs this process leaves in the middle: noted in the journal and not failed, because it goes on."""
 
 from __future__ import annotations
 

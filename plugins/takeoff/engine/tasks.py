@@ -13,7 +13,7 @@ from takeoff.core.record import Record
 from takeoff.core.reports import RolloutReport
 from takeoff.core.task_ids import TaskKind, TaskSpec
 from takeoff.engine.finishing import finish
-from takeoff.engine.halting import refuse_halted
+from takeoff.engine.halting import may_migrate_already, refuse_halted
 from takeoff.engine.host_tasks import migrate_regularly, roll_out_role, warm_up_hosts
 from takeoff.engine.leaving import noted_when_left
 from takeoff.engine.operation_part import OperationPart
@@ -70,10 +70,12 @@ async def run_task(
 
 async def _run(part: OperationPart, task: TaskSpec) -> TaskResult:
     session, work = part.session, _WORK[task.kind]
+    begun_before = await may_migrate_already(part, task)
     await part.tell(TaskStarted(task=task.id))
     begun = session.clock.monotonic()
     try:
-        await refuse_halted(part, task)
+        if not begun_before:
+            await refuse_halted(part, task)
         await part.announce()
         result = await work(part, task)
     except Superseded:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from takeoff.core.operation import Driver
     from takeoff.core.task_ids import TaskSpec
     from takeoff.engine.session import Session
+    from takeoff.engine.stopping import Stop
 
 Done = TypeVar("Done")
 
@@ -35,9 +36,9 @@ class EngineOperator(BaseOperator):
         self.environment = environment
         self.spec = spec
 
-    def in_session(self, run: AirflowRun, work: Callable[[Session], Awaitable[Done]]) -> Done:
+    def in_session(self, run: AirflowRun, work: Callable[[Session], Awaitable[Done]], stop: Stop | None = None) -> Done:
         """Do the work in a session of the environment; see :func:`in_session`."""
-        return in_session(self.environment, run, self.log, work)
+        return in_session(self.environment, run, self.log, work, stop)
 
     def driver(self, run: AirflowRun) -> Driver:
         """Name this process as the driver of its task."""

@@ -21,11 +21,18 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
     from takeoff.engine.session import Session
+    from takeoff.engine.stopping import Stop
 
 Done = TypeVar("Done")
 
 
-def in_session(environment: str, run: AirflowRun, log: Logger, work: Callable[[Session], Awaitable[Done]]) -> Done:
+def in_session(
+    environment: str,
+    run: AirflowRun,
+    log: Logger,
+    work: Callable[[Session], Awaitable[Done]],
+    stop: Stop | None = None,
+) -> Done:
     """Open the environment, do the work, and mirror what the journal then says.
 
     Args:
@@ -33,17 +40,20 @@ def in_session(environment: str, run: AirflowRun, log: Logger, work: Callable[[S
         run: whose task this is.
         log: where hosts' progress is told.
         work: what to do.
+        stop: where Airflow asks the work to end; it cannot if None.
 
     Raises:
         AirflowFailException: the work's error, as one sentence; no further try.
-        HostUnreachable, SourceUnavailable: the work's error as it is; the retry policy decides.
+        HostUnreachable, Interrupted, SourceUnavailable: the work's error as it is; the retry policy decides.
     """
     with plain_errors(environment, run):
-        return asyncio.run(work_in_session(environment, log, work))
+        return asyncio.run(work_in_session(environment, log, work, stop))
     raise AssertionError("an error does not pass")  # For mypy, which cannot see that plain_errors swallows none.
 
 
-async def work_in_session(environment: str, log: Logger, work: Callable[[Session], Awaitable[Done]]) -> Done:
+async def work_in_session(
+    environment: str, log: Logger, work: Callable[[Session], Awaitable[Done]], stop: Stop | None = None
+) -> Done:
     """The same with the engine's errors as they are: nobody is told of them.
 
     Raises:
@@ -56,7 +66,7 @@ async def work_in_session(environment: str, log: Logger, work: Callable[[Session
     loaded = load_environment(environment)
     steps = HostSteps(LogProgress(log))
     async with (
-        open_session(loaded, AirflowCredentials(), steps) as session,
+        open_session(loaded, AirflowCredentials(), steps, stop) as session,
         mirrored(session, steps),
         news_told(session),
         packages_mirrored(session),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from takeoff.core.errors import TakeoffError
+from takeoff.core.errors import Interrupted, TakeoffError
 from takeoff.operators.airflow_rest import note_run
 from takeoff.operators.airflow_run import AirflowRun
 from takeoff.operators.notify import notify_failure
@@ -27,7 +27,7 @@ def plain_errors(environment: str, run: AirflowRun) -> Iterator[None]:
 
     Raises:
         AirflowFailException: the error's sentence; no further try.
-        HostUnreachable, SourceUnavailable: as they are; the retry policy decides.
+        HostUnreachable, Interrupted, SourceUnavailable: as they are; the retry policy decides.
     """
     try:
         yield
@@ -40,7 +40,8 @@ def plain_errors(environment: str, run: AirflowRun) -> Iterator[None]:
 
 
 def _tell(environment: str, run: AirflowRun, error: TakeoffError, *, final: bool) -> None:
-    again = "" if final else " (it is tried again by itself)"
+    # Whoever marked the task failed ended its process too, and then nothing is tried again.
+    again = "" if final or isinstance(error, Interrupted) else " (it is tried again by itself)"
     log.error("%s%s", error, again)
     note_run(run, f"{run.task_id}: {error}{again}")
     if final:

@@ -107,11 +107,15 @@ _TASKS: dict[TaskKind, Runbook] = {
         ),
         failure=(
             "More hosts failed than the failure budget allows. No further host was begun, and none that is not healthy "
-            "was put back. The fleet is mixed: this run keeps the lease."
+            "was put back. Or somebody stopped it (`stop_after`): hosts in flight were finished. Marked failed by hand, "
+            "the task has five seconds; then the jobs on the hosts in flight end by themselves, and these hosts stay "
+            "drained. The fleet is mixed: this run keeps the lease."
         ),
         action=(
             "The log says for each host: changed, unchanged, failed, unreachable, not reached, and why. Repair the "
-            "host, then clear this task: only what was not done is done. Or start `rollback_{environment}`."
+            "host, then clear this task: only what was not done is done, and hosts left drained are finished. Or start "
+            "`rollback_{environment}`. To stop it with nothing drained: `control_{environment}`, action `pause` with "
+            "`stop_after`."
         ),
     ),
     TaskKind.QA: Runbook(
@@ -211,8 +215,8 @@ checks with QA and alerts. {schedule} when the asset `takeoff.package.{name}` ri
 on where it stopped, and nothing is done twice. The run keeps the environment's lease until it is finished, rolled back
 or released, because the fleet may be mixed.
 
-**Stop deploys**: `takeoff pause {name} --reason R`; `takeoff resume {name}` lets them go on. Airflow's own toggle
-freezes a run that is under way.
+**Stop deploys**: `takeoff pause {name} --reason R`; `takeoff resume {name}` lets them go on. With `--stop-after host`
+the run that is under way stops too, with no host in flight. Airflow's own toggle freezes it, whatever is drained.
 
 **Where are we**: `takeoff status {name}` · `takeoff why {name}` · `takeoff journal {name}`
 
