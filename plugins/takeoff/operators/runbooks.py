@@ -107,7 +107,7 @@ _TASKS: dict[TaskKind, Runbook] = {
         ),
         failure=(
             "More hosts failed than the failure budget allows. No further host was begun, and none that is not healthy "
-            "was put back. Or somebody stopped it (`stop_after`): hosts in flight were finished. Marked failed, the task "
+            "was put back. Or somebody stopped it (`stop_after`): hosts in flight were finished. Marked failed, it "
             "has five seconds; then the jobs on the hosts in flight end by themselves, and these hosts stay "
             "drained. The fleet is mixed: this run keeps the lease."
         ),
