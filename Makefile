@@ -34,11 +34,10 @@ down: $(INSTALLED)  ## stop all that the demo started
 	@$(BIN)/python -m lab.demo --down
 
 # Cheapest first, so that a mistake shows early. `make soak` has the tests that run for minutes.
-# Labs and Airflows wait more than they work: two of them at once still leave the machine's cores to each.
 test: lint  ## lint, then all tests: pure ones, then against the lab and in a real Airflow
 	@.ci/debian-packages tests/debian-packages.txt
 	@$(PYTEST) -m "not lab and not airflow and not alone and not soak" -n auto
-	@$(PYTEST) -m "(lab or airflow) and not alone and not soak" -n 2 --dist loadscope --timeout 900
+	@$(PYTEST) -m "(lab or airflow) and not alone and not soak" -n auto --dist loadscope --timeout 900
 	@$(PYTEST) -m "alone and not soak" --timeout 300
 
 soak: $(INSTALLED)  ## the tests that run for minutes
