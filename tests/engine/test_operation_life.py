@@ -243,7 +243,7 @@ async def test_opening_again_for_the_same_run_gives_the_same_operation_to_a_new_
     )
     assert again.operation.id == lease.operation.id
     assert again.epoch > lease.epoch
-    found = operation_of_run(await adopted.journal.read(), "deploy_lab/one")
+    found = operation_of_run(await adopted.journal.read(), "deploy_lab/one", OperationKind.DEPLOY)
     assert found is not None
     assert found.details.id == lease.operation.id
 

@@ -80,35 +80,35 @@ def post_deploy(
     skip: Skips = None,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the journal.")] = "",
 ) -> None:
-    """Run the pending post-deploy migrations: a point of no return."""
+    """Run the pending post-deploy migrations, a point of no return, and the checks that the file chooses after them."""
     from takeoff.commands.deploy_progress import DeployProgress
     from takeoff.commands.stopping import run_stoppable
-    from takeoff.core.task_ids import POST_DEPLOY
-    from takeoff.engine.drivers import new_driver
     from takeoff.engine.opening import DeployRequest
-    from takeoff.engine.post_deploy import POST_DEPLOY_TASK, post_deploy_outlook, run_post_deploy
+    from takeoff.engine.post_deploy import carry_out_post_deploy, post_deploy_outlook
 
     skips, by = parse_skips(skip), asking_user()
     outlook = run_in_session(env, post_deploy_outlook)
-    if not outlook.names:
+    if outlook.names:
+        say(f"pending post-deploy migrations of {outlook.version}:")
+        for name in outlook.names:
+            say(f"  {name}")
+        lost = ", ".join(outlook.unreachable_after) or "none that was reachable"
+        say(f"a rollback will no longer reach: {lost}")
+        confirm_point_of_no_return(yes=yes, asked=sys.stdin.isatty())
+    elif outlook.operation:
+        say(f"{outlook.operation} is open still, its post-deploy migrations of {outlook.version} are done")
+    else:
         say(f"no post-deploy migrations of {outlook.version or env} are pending")
         return
-    say(f"pending post-deploy migrations of {outlook.version}:")
-    for name in outlook.names:
-        say(f"  {name}")
-    lost = ", ".join(outlook.unreachable_after) or "none that was reachable"
-    say(f"a rollback will no longer reach: {lost}")
-    confirm_point_of_no_return(yes=yes, asked=sys.stdin.isatty())
     request = DeployRequest(version=outlook.version, by=by, reason=reason, skips=skips)
     with DeployProgress() as progress:
-        progress.begins(POST_DEPLOY_TASK, 0)
-        result = run_stoppable(
+        told = run_stoppable(
             env,
-            lambda session: run_post_deploy(session, request, new_driver(POST_DEPLOY, by)),
+            lambda session: carry_out_post_deploy(session, request, progress),
             progress,
             again=f"takeoff post-deploy {env}",
         )
-    say(result.summary)
+    say(told)
 
 
 def confirm_point_of_no_return(*, yes: bool, asked: bool) -> None:

@@ -63,6 +63,15 @@ class StageChecks(StrictModel):
     """Bake time of this stage; the environment's `alerts.bake` if absent."""
 
 
+class PostDeployChecks(StrictModel):
+    """What is checked once more after post-deploy migrations that a person allowed; the environment waits for it."""
+
+    qa: bool = False
+    """The QA subset of `qa`, with `{stage}` filled in as for the last stage."""
+    alerts: bool = False
+    """The alerts of `alerts`, and the bake of the last stage; what fired before the migrations is told, not judged."""
+
+
 class FreezeWindow(StrictModel):
     """A time without automatic deploys: once (`from`, `until`), or again and again (`cron`, `duration`)."""
 

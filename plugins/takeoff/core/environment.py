@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from takeoff.core.balancer_settings import LoadBalancer, ServerName
-from takeoff.core.check_settings import AlertSettings, Gates, QaSettings, StageChecks
+from takeoff.core.check_settings import AlertSettings, Gates, PostDeployChecks, QaSettings, StageChecks
 from takeoff.core.cron import CronText
 from takeoff.core.hosts import Host, HostList, Inventory, SingleHost, duplicates
 from takeoff.core.package_settings import AptCacheSource, PackageSettings
@@ -156,6 +156,7 @@ class Environment(StrictModel):
     gates: Gates = Gates()
     post_deploy: Literal["manual", "next_deploy"] = "manual"
     """Who starts post-deploy migrations: a person, or the next deploy as its first step."""
+    post_deploy_checks: PostDeployChecks = PostDeployChecks()
     approval: Approval = Approval()
     notifications: Notifications = Notifications()
     tracking: Tracking = Tracking()
@@ -294,12 +295,24 @@ def misfits(environment: Environment) -> Iterator[tuple[Path, str]]:
         if role in env.roles and env.batch_for(role).is_zero:
             where = ("roles", role, "batch") if env.roles[role].batch else ("batch",)
             yield where, f"a batch of 0 hosts of role {role!r} could never move one"
+    yield from _check_misfits(env)
     if env.rollback_order is not None and sorted(env.rollback_order) != sorted(used):
         yield ("rollback_order",), f"must name each role once: {', '.join(used)}"
     yield from _balancer_misfits(env, places)
     for number, source in enumerate(env.package.sources):
         if isinstance(source, AptCacheSource) and source.host is not None and source.host not in places:
             yield ("package", "sources", number, "host"), f"host {source.host!r} is in no stage"
+
+
+def _check_misfits(env: Environment) -> Iterator[tuple[Path, str]]:
+    asked = {"qa": env.post_deploy_checks.qa, "alerts": env.post_deploy_checks.alerts}
+    for name, wanted in asked.items():
+        path = ("post_deploy_checks", name)
+        if wanted and env.post_deploy == "next_deploy":
+            own = "the deploy whose first step the migrations are checks with its own QA and alerts"
+            yield path, f"is for `post_deploy: manual` only: {own}; leave it out"
+        elif wanted and getattr(env, name) is None:
+            yield path, f"asks for {name}, but the environment has no `{name}`: configure it, or leave this out"
 
 
 def _balancer_misfits(env: Environment, places: Mapping[str, Path]) -> Iterator[tuple[Path, str]]:

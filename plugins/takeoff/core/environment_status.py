@@ -9,17 +9,7 @@ from typing import Literal
 from takeoff.core.environment import Environment
 from takeoff.core.operation import Operation, OperationKind, Outcome, Stored
 from takeoff.core.record import Hold, NoReturn, OperationRecord, Pending, Record, TaskState
-from takeoff.core.task_ids import (
-    APPROVE,
-    LEASE,
-    NEW_PACKAGE,
-    POST_DEPLOY,
-    PREFLIGHT,
-    WARMUP,
-    converge_tasks,
-    deploy_tasks,
-    rollback_tasks,
-)
+from takeoff.core.task_ids import WARMUP, converge_tasks, deploying_tasks, post_deploy_tasks, rollback_tasks
 
 OLD = timedelta(minutes=90)
 """From this age on a mirrored status is called old: the schedule alone writes it once an hour by default."""
@@ -179,13 +169,11 @@ def expected_tasks(operation: Operation, environment: Environment) -> tuple[str,
     """List the tasks that an operation journals, in order."""
     match operation.kind:
         case OperationKind.DEPLOY:
-            # Before it opens, and after it closes, nothing is journalled for the operation itself.
-            outside = (NEW_PACKAGE, PREFLIGHT, LEASE, APPROVE, POST_DEPLOY)
-            return tuple(task.id for task in deploy_tasks(environment) if task.id not in outside)
+            return tuple(task.id for task in deploying_tasks(environment))
         case OperationKind.ROLLBACK:
             return tuple(task.id for task in rollback_tasks(environment))
         case OperationKind.POST_DEPLOY:
-            return (POST_DEPLOY,)
+            return tuple(task.id for task in post_deploy_tasks(environment))
         case OperationKind.WARMUP:
             return (WARMUP,)
         case OperationKind.CONVERGE:

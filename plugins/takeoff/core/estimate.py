@@ -9,12 +9,24 @@ from takeoff.core.journal_entries import Entry, OperationOpened, TaskFinished
 from takeoff.core.operation import OperationKind, Stored
 from takeoff.core.plan import Plan, PlannedRollout
 from takeoff.core.reports import Result
-from takeoff.core.task_ids import APPROVE, LEASE, NEW_PACKAGE, PAUSE_DEPLOYS, POST_DEPLOY, PREFLIGHT, VERDICT
+from takeoff.core.task_ids import (
+    APPROVE,
+    LEASE,
+    NEW_PACKAGE,
+    PAUSE_DEPLOYS,
+    POST_DEPLOY,
+    POST_DEPLOY_ALERTS,
+    POST_DEPLOY_QA,
+    PREFLIGHT,
+    VERDICT,
+)
 
 LAST = 5
 """Runs of a task that are looked at, the newest ones."""
 
-NOT_TIMED = frozenset({NEW_PACKAGE, PREFLIGHT, LEASE, VERDICT, PAUSE_DEPLOYS, APPROVE, POST_DEPLOY})
+NOT_TIMED = frozenset(
+    {NEW_PACKAGE, PREFLIGHT, LEASE, VERDICT, PAUSE_DEPLOYS, APPROVE, POST_DEPLOY, POST_DEPLOY_QA, POST_DEPLOY_ALERTS}
+)
 """Tasks that take seconds, wait for a person, or belong to an operation of their own."""
 
 

@@ -124,6 +124,21 @@ class OperationDraft(Stored):
     converging: tuple[str, ...] = ()
 
 
+def command_again(kind: OperationKind, environment: str, version: str) -> str:
+    """Write the command that goes on with an open operation."""
+    match kind:
+        case OperationKind.ROLLBACK:
+            return f"takeoff rollback {environment} {version} --reason …"
+        case OperationKind.POST_DEPLOY:
+            return f"takeoff post-deploy {environment}"
+        case OperationKind.CONVERGE:
+            return f"takeoff converge {environment}"
+        case OperationKind.WARMUP:
+            return f"takeoff deploy {environment} {version} --warmup"
+        case OperationKind.DEPLOY:
+            return f"takeoff deploy {environment} {version}"
+
+
 class Operation(OperationDraft):
     """An opened operation.
 
@@ -138,17 +153,7 @@ class Operation(OperationDraft):
     @property
     def again(self) -> str:
         """The command that goes on with it."""
-        match self.kind:
-            case OperationKind.ROLLBACK:
-                return f"takeoff rollback {self.environment} {self.version} --reason …"
-            case OperationKind.POST_DEPLOY:
-                return f"takeoff post-deploy {self.environment}"
-            case OperationKind.CONVERGE:
-                return f"takeoff converge {self.environment}"
-            case OperationKind.WARMUP:
-                return f"takeoff deploy {self.environment} {self.version} --warmup"
-            case _:
-                return f"takeoff deploy {self.environment} {self.version}"
+        return command_again(self.kind, self.environment, self.version)
 
     def hosts(self, stage: str | None = None, role: str | None = None) -> tuple[Host, ...]:
         """List the fleet's hosts, without the blessed node, of a stage and role or of all."""

@@ -17,6 +17,8 @@ MIGRATIONS = "migrations"
 FINISH = "finish"
 APPROVE = "post_deploy.approve"
 POST_DEPLOY = "post_deploy.migrations"
+POST_DEPLOY_QA = "post_deploy.qa"
+POST_DEPLOY_ALERTS = "post_deploy.alerts"
 
 VERDICT = "verdict"
 PAUSE_DEPLOYS = "pause_deploys"
@@ -63,13 +65,21 @@ class TaskSpec(NamedTuple):
 
 def deploy_tasks(environment: Environment) -> tuple[TaskSpec, ...]:
     """List the tasks of ``deploy_<environment>`` in order."""
-    first = environment.post_deploy == "next_deploy"
-    pending = (TaskSpec(PENDING_POST_DEPLOY, TaskKind.PENDING_POST_DEPLOY),) if first else ()
-    tasks = [
+    manual = environment.post_deploy == "manual"
+    return (
         TaskSpec(NEW_PACKAGE, TaskKind.NEW_PACKAGE),
         TaskSpec(PREFLIGHT, TaskKind.PREFLIGHT),
         TaskSpec(LEASE, TaskKind.LEASE),
-        *pending,
+        *deploying_tasks(environment),
+        *((TaskSpec(APPROVE, TaskKind.APPROVE), *post_deploy_tasks(environment)) if manual else ()),
+    )
+
+
+def deploying_tasks(environment: Environment) -> tuple[TaskSpec, ...]:
+    """List the tasks that a deploy's operation journals, from the one after it opened to the one that closes it."""
+    first = environment.post_deploy == "next_deploy"
+    tasks = [
+        *((TaskSpec(PENDING_POST_DEPLOY, TaskKind.PENDING_POST_DEPLOY),) if first else ()),
         TaskSpec(WARMUP, TaskKind.WARMUP),
         TaskSpec(MIGRATIONS, TaskKind.MIGRATIONS),
     ]
@@ -79,9 +89,17 @@ def deploy_tasks(environment: Environment) -> tuple[TaskSpec, ...]:
         tasks += [TaskSpec(f"{stage.name}.{QA}", TaskKind.QA, stage.name)] if checks.qa else []
         tasks += [TaskSpec(f"{stage.name}.{ALERTS}", TaskKind.ALERTS, stage.name)] if checks.alerts else []
     tasks.append(TaskSpec(FINISH, TaskKind.FINISH))
-    if environment.post_deploy == "manual":
-        tasks += [TaskSpec(APPROVE, TaskKind.APPROVE), TaskSpec(POST_DEPLOY, TaskKind.POST_DEPLOY)]
     return tuple(tasks)
+
+
+def post_deploy_tasks(environment: Environment) -> tuple[TaskSpec, ...]:
+    """List the tasks of a post-deploy operation: the migrations, and the checks that are chosen; the last closes it."""
+    checks = environment.post_deploy_checks
+    return (
+        TaskSpec(POST_DEPLOY, TaskKind.POST_DEPLOY),
+        *((TaskSpec(POST_DEPLOY_QA, TaskKind.QA),) if checks.qa else ()),
+        *((TaskSpec(POST_DEPLOY_ALERTS, TaskKind.ALERTS),) if checks.alerts else ()),
+    )
 
 
 def converge_tasks(environment: Environment, hosts: Collection[str]) -> tuple[TaskSpec, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from takeoff.core.environment import Environment
 from takeoff.core.errors import Superseded, TakeoffError
 from takeoff.core.journal_entries import TaskFailed, TaskFinished, TaskStarted
-from takeoff.core.operation import Driver
+from takeoff.core.operation import Driver, OperationKind
 from takeoff.core.record import OperationRecord
 from takeoff.core.task_ids import TaskSpec
 from takeoff.engine.operation_part import OperationPart
@@ -54,15 +54,31 @@ class Check:
             Superseded: the operation is over, or another driver has taken over.
             HostUnreachable: the authority gives no answer.
         """
-        await self.part.tell(TaskFinished(task=self.task.id, seconds=self._seconds(), summary=summary, facts=facts))
+        ended = TaskFinished(task=self.task.id, seconds=self._seconds(), summary=summary, facts=facts)
+        await self.part.finished(ended)
         return TaskResult(summary=summary, facts=facts, journalled=True)
 
     async def fail(self, error: TakeoffError) -> None:
-        """Record that the check did not pass; where the journal cannot be told, the error says so."""
+        """Record that the check did not pass; where the journal cannot be told, the error says so.
+
+        After post-deploy migrations the error says too what of them stands, and that the environment waits.
+        """
+        if self.part.operation.kind is OperationKind.POST_DEPLOY:
+            error.args = (f"{error}; {self._waiting()}",)
         try:
             await self.part.tell(TaskFailed(task=self.task.id, seconds=self._seconds(), error=str(error)))
         except TakeoffError as silence:
             error.add_note(f"the journal could not be told: {silence}")
+
+    def _waiting(self) -> str:
+        operation = self.part.operation
+        name = operation.environment
+        return (
+            f"the post-deploy migrations of {operation.version} themselves are done and past their point of no return, "
+            f"and {operation.id} keeps the lease, so that nothing is deployed on top, until this check passes "
+            f"(`{operation.again}` tries it again too) or the lease is given up (`takeoff lease {name} --release "
+            "--reason …`)"
+        )
 
     def _seconds(self) -> float:
         """Measure from the try's begin, which another process may have made."""
@@ -72,7 +88,7 @@ class Check:
 
 
 def stage_of(environment: Environment, task: TaskSpec) -> str:
-    """Name the stage that a check is about: after a rollback, whose checks have none of their own, the last one."""
+    """Name the stage that a check is about: the last one, where the check follows no stage but a whole operation."""
     return task.stage or environment.stages[-1].name
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from takeoff.core.environment import Environment
 from takeoff.core.errors import ConfigError, Refused
 from takeoff.core.operation import OperationKind
 from takeoff.core.plan_mark import check_mark
 from takeoff.core.record import OperationRecord, Record
-from takeoff.core.task_ids import LEASE, PREFLIGHT, TaskKind, TaskSpec, deploy_tasks
+from takeoff.core.task_ids import LEASE, PREFLIGHT, TaskSpec, deploying_tasks
 from takeoff.engine.carrying_out import Watcher, carry_out, unfinished
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.opening import DeployRequest, open_deploy
 from takeoff.engine.packages import find_version
 from takeoff.engine.preflight import preflight
 from takeoff.engine.session import Session
-
-OPENING = (TaskKind.NEW_PACKAGE, TaskKind.PREFLIGHT, TaskKind.LEASE)
-AFTER_THE_END = (TaskKind.APPROVE, TaskKind.POST_DEPLOY)
 
 
 async def deploy(session: Session, request: DeployRequest, watcher: Watcher, *, only: str = "") -> str:
@@ -39,7 +35,7 @@ async def deploy(session: Session, request: DeployRequest, watcher: Watcher, *, 
         Refused: a gate blocks, another operation is open, or something changed since the plan was made.
         TakeoffError: a task failed; the operation stays open, and the same command goes on there.
     """
-    tasks = _moving_tasks(session.environment)
+    tasks = deploying_tasks(session.environment)
     _check_only(only, tasks)
     check_mark(request.plan)
     record = await session.journal.read()
@@ -78,10 +74,6 @@ async def deploy(session: Session, request: DeployRequest, watcher: Watcher, *, 
         elif not only:
             watcher.skipped(task)
     return operation_id
-
-
-def _moving_tasks(environment: Environment) -> tuple[TaskSpec, ...]:
-    return tuple(task for task in deploy_tasks(environment) if task.kind not in (*OPENING, *AFTER_THE_END))
 
 
 def _check_only(only: str, tasks: Sequence[TaskSpec]) -> None:

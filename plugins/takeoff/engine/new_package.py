@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from takeoff.core.operation import Stored
+from takeoff.core.operation import OperationKind, Stored
 from takeoff.core.package_report import PackageReport
 from takeoff.core.record_gates import lease_finding, paused_finding
 from takeoff.engine.opening import operation_of_run
@@ -55,7 +55,7 @@ async def choose_package(session: Session, wanted: Wanted) -> NewPackage:
         ConfigError: a source's connection or keyring is missing.
     """
     record = await session.journal.read()
-    if (mine := operation_of_run(record, wanted.run)) is not None:
+    if (mine := operation_of_run(record, wanted.run, OperationKind.DEPLOY)) is not None:
         return NewPackage(version=mine.details.version)
     if wanted.version:
         return NewPackage(version=(await find_version(session, wanted.version)).version.text)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from takeoff.core.errors import CheckFailed, Superseded
-from takeoff.core.gates import ALERTS, check_skips, refuse, with_skips
+from takeoff.core.errors import Superseded
+from takeoff.core.gates import check_skips, refuse, with_skips
 from takeoff.core.operation import Driver, Lease, OperationKind, Outcome
 from takeoff.core.plan import make_plan
 from takeoff.core.plan_mark import check_mark, plan_mark, refuse_changed
 from takeoff.core.record import OperationRecord, Record
 from takeoff.core.record_gates import opening_findings
-from takeoff.engine.alerts import alerts_before
+from takeoff.engine.alerts import pinned_alerts
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.packages import find_version
 from takeoff.engine.requested import draft_of, tell_overridden
@@ -64,7 +64,7 @@ async def open_deploy(session: Session, request: DeployRequest, driver: Driver) 
     check_skips(request.skips)
     check_mark(request.plan)
     record = await session.journal.read()
-    if (mine := operation_of_run(record, request.run)) is not None:
+    if (mine := operation_of_run(record, request.run, OperationKind.DEPLOY)) is not None:
         return await opened_before(session, record, mine, driver)
     found = await find_version(session, request.version)
     version = found.version.text
@@ -77,7 +77,7 @@ async def open_deploy(session: Session, request: DeployRequest, driver: Driver) 
         request.skips,
         artifacts=found.artifacts,
         versions_before=looked.installed,
-        alerts_before=await _baseline(session, request),
+        alerts_before=await pinned_alerts(session, request.skips),
         plan=request.plan,
     )
     plan = make_plan(session.environment, version, looked.installed)
@@ -95,9 +95,9 @@ async def open_deploy(session: Session, request: DeployRequest, driver: Driver) 
     return part.lease
 
 
-def operation_of_run(record: Record, run: str) -> OperationRecord | None:
-    """Find the operation that an Airflow run opened, the newest if several; None before it opened one."""
-    mine = [one for one in record.operations.values() if run and one.details.run == run]
+def operation_of_run(record: Record, run: str, kind: OperationKind) -> OperationRecord | None:
+    """Find the operation of a kind that an Airflow run opened, the newest if several; None before it opened one."""
+    mine = [one for one in record.operations.values() if run and (one.details.run, one.details.kind) == (run, kind)]
     return mine[-1] if mine else None
 
 
@@ -120,12 +120,3 @@ async def opened_before(session: Session, record: Record, mine: OperationRecord,
         f"operation {details.id} of this run is over ({mine.outcome.value}){after}: it is never opened again, start a "
         "new run"
     )
-
-
-async def _baseline(session: Session, request: DeployRequest) -> tuple[str, ...]:
-    try:
-        return await alerts_before(session)
-    except CheckFailed:
-        if ALERTS in request.skips:
-            return ()
-        raise

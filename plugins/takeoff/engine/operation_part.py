@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from takeoff.core.errors import Superseded
-from takeoff.core.journal_entries import EntryBody, Noted
-from takeoff.core.operation import Driver, Lease, Operation
+from takeoff.core.journal_entries import EntryBody, Noted, TaskFinished
+from takeoff.core.operation import Driver, Lease, Operation, OperationKind, Outcome
 from takeoff.core.record import OperationRecord, Record
-from takeoff.core.task_ids import TaskSpec
+from takeoff.core.task_ids import TaskSpec, post_deploy_tasks
 from takeoff.engine.journal_entry import known_record
 from takeoff.engine.session import Session
 from takeoff.fleet.fencing import Fence
@@ -77,6 +77,19 @@ class OperationPart:
                 )
             except JournalMoved:
                 continue
+
+    async def finished(self, ended: TaskFinished) -> None:
+        """Append a task's end; that of a post-deploy operation's last task closes the operation in the same step.
+
+        Raises:
+            Superseded: the operation is over, or another driver has taken over; nothing was appended.
+            HostUnreachable: the authority gives no answer.
+        """
+        last = post_deploy_tasks(self.session.environment)[-1].id
+        if self.operation.kind is OperationKind.POST_DEPLOY and ended.task == last:
+            await self.session.leases.close(self.lease, Outcome.SUCCEEDED, by=self.lease.driver.by, bodies=(ended,))
+        else:
+            await self.tell(ended)
 
     async def migrations_attempt(self, task: TaskSpec) -> int:
         """Say which attempt of a task's migrations this try may begin, if it is not running or done already.

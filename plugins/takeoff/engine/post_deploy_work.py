@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from takeoff.core.counting import counted
-from takeoff.core.journal_entries import MigrationsPending, PointOfNoReturn, PostDeployFinished, TaskFinished
-from takeoff.core.operation import Outcome
+from takeoff.core.journal_entries import MigrationsPending, PointOfNoReturn, PostDeployFinished
 from takeoff.core.record import Record
 from takeoff.core.record_gates import some
 from takeoff.core.task_ids import MIGRATIONS, TaskSpec
@@ -15,13 +14,8 @@ from takeoff.fleet.migrations import migrate_post_deploy, pending
 
 
 async def migrate_after_deploy(part: OperationPart, task: TaskSpec) -> TaskResult:
-    """Run what is pending, and close the operation that was opened for it."""
-    begun = part.session.clock.monotonic()
-    summary = await _migrate(part, task, part.operation.version)
-    seconds = round(part.session.clock.monotonic() - begun, 1)
-    ended = TaskFinished(task=task.id, seconds=seconds, summary=summary)
-    await part.session.leases.close(part.lease, Outcome.SUCCEEDED, by=part.lease.driver.by, bodies=(ended,))
-    return TaskResult(summary=summary, journalled=True)
+    """Run what is pending, in the operation that was opened for it."""
+    return TaskResult(summary=await _migrate(part, task, part.operation.version))
 
 
 async def migrate_pending_first(part: OperationPart, task: TaskSpec) -> TaskResult:
@@ -50,10 +44,16 @@ async def _migrate(part: OperationPart, task: TaskSpec, version: str) -> str:
         # Nothing may be left behind: a host that comes back with an older version could not run on the new tables.
         await verify_fleet(part, version, left_behind={})
         await part.tell(PointOfNoReturn(version=version, names=names))
+    elif record.pending is None:
+        return f"{_done(names, version)}; they were done before"
     await part.announce(point_of_no_return=version)
     attempt = await part.migrations_attempt(task)
     await migrate_post_deploy(part.fleet, part.lease, attempt=attempt, stay_s=part.stay_s)
     await part.tell(PostDeployFinished(version=version))
+    return _done(names, version)
+
+
+def _done(names: tuple[str, ...], version: str) -> str:
     return f"{counted(len(names), 'post-deploy migration')} of {version} done: {some(names)}"
 
 

@@ -12,7 +12,7 @@ from takeoff.core.counting import counted
 from takeoff.core.errors import CheckFailed, HostError, SourceUnavailable, SourceUntrusted, VersionError
 from takeoff.core.freeze import freezes_at, gitlab_freezes_at
 from takeoff.core.gates import WAITING, Finding, Weight, blockers, check_skips, refuse, with_skips
-from takeoff.core.operation import Stored
+from takeoff.core.operation import OperationKind, Stored
 from takeoff.core.preflight_report import HostsReport
 from takeoff.core.record import Record
 from takeoff.core.record_gates import freeze_findings, record_findings
@@ -23,7 +23,7 @@ from takeoff.engine.background_migrations import background_migration_findings
 from takeoff.engine.credentials import endpoint_access
 from takeoff.engine.opening import DeployRequest, operation_of_run
 from takeoff.engine.packages import find_version
-from takeoff.engine.qa import qa_project
+from takeoff.engine.qa import look_at_qa
 from takeoff.engine.session import Session
 from takeoff.fleet.host_preflight import look_at_hosts
 
@@ -108,7 +108,7 @@ async def preflight(session: Session, request: DeployRequest) -> Preflight:
     )
     looked, others = await asyncio.gather(_hosts(session, version, record), outside)
     findings = [*judged, *(finding for several in others for finding in several), *looked.findings]
-    own = operation_of_run(record, request.run)
+    own = operation_of_run(record, request.run, OperationKind.DEPLOY)
     if own is not None and own.outcome is None:
         # Its gates were passed when it opened; its own lease, and hosts that it has out, must not stop its retry.
         findings = [finding.model_copy(update={"weight": Weight.TOLD}) for finding in findings]
@@ -160,9 +160,7 @@ async def _gitlab_freezes(session: Session) -> tuple[Finding, ...]:
 
 async def _qa(session: Session) -> tuple[Finding, ...]:
     if session.environment.qa is not None:
-        # Whether its pipelines can be seen: a deploy that cannot be judged in the end must not begin.
-        project = qa_project(session.environment, session.credentials)
-        await asyncio.to_thread(project.newest_pipeline, session.environment.qa.ref)
+        await look_at_qa(session)
     return ()
 
 

@@ -51,6 +51,18 @@ def qa_project(environment: Environment, credentials: Credentials) -> GitlabProj
     return GitlabProject(access.base_url, settings.project, access.token, access.session)
 
 
+async def look_at_qa(session: Session) -> None:
+    """Look whether the project's pipelines can be seen: what cannot be judged in the end must not begin.
+
+    Raises:
+        SourceUnavailable: GitLab gives no answer.
+        SourceUntrusted: its answer cannot be read.
+        ConfigError: no QA, no connection, or GitLab refuses it.
+    """
+    project = qa_project(session.environment, session.credentials)
+    await asyncio.to_thread(project.newest_pipeline, qa_settings(session.environment).ref)
+
+
 async def begin_qa(session: Session, operation_id: str, task: TaskSpec, driver: Driver) -> Pipeline | TaskResult:
     """Start the check's pipeline, or find the one that an earlier try started; a result if the operation ended well.
 

@@ -162,7 +162,7 @@ async def roll_back(session: Session, request: RollbackRequest, watcher: Watcher
 def own_operation(record: Record, request: RollbackRequest) -> str:
     """Find the rollback that an earlier try opened, of the same run or, without one, the open one to that version."""
     if request.run:
-        mine = operation_of_run(record, request.run)
+        mine = operation_of_run(record, request.run, OperationKind.ROLLBACK)
         return mine.details.id if mine is not None else ""
     holder = record.open_operation
     if holder is None or holder.details.kind is not OperationKind.ROLLBACK:

@@ -85,7 +85,7 @@ async def _run(part: OperationPart, task: TaskSpec) -> TaskResult:
         raise
     if not result.journalled:
         seconds = round(session.clock.monotonic() - begun, 1)
-        await part.tell(
+        await part.finished(
             TaskFinished(
                 task=task.id, seconds=seconds, summary=result.summary, report=result.report, facts=result.facts
             )

@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from airflow.sdk import conf
+from airflow.sdk.exceptions import AirflowSkipException
 
 from takeoff.core.dag_names import rollback_dag
 from takeoff.core.errors import ConfigError
-from takeoff.core.task_ids import LEASE, NEW_PACKAGE, STOP_DEPLOY, VERDICT
+from takeoff.core.task_ids import (
+    LEASE,
+    NEW_PACKAGE,
+    POST_DEPLOY,
+    POST_DEPLOY_ALERTS,
+    POST_DEPLOY_QA,
+    STOP_DEPLOY,
+    VERDICT,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from takeoff.core.task_ids import TaskSpec
     from takeoff.engine.opening import DeployRequest
     from takeoff.engine.rollback_verdict import RollbackRequest
 
@@ -117,6 +127,20 @@ def opened_operation(context: Context) -> str:
     """
     rollback = context["dag_run"].dag_id.startswith(rollback_dag(""))
     return _pulled(context, STOP_DEPLOY if rollback else LEASE, "it opens the operation")
+
+
+def checked_operation(context: Context, check: TaskSpec) -> str:
+    """Read the id of the operation that a check belongs to; after post-deploy migrations it is one of their own.
+
+    Raises:
+        AirflowSkipException: no post-deploy migrations were pending: nothing was opened, and nothing is checked.
+        ConfigError: as for :func:`opened_operation`.
+    """
+    if check.id not in (POST_DEPLOY_QA, POST_DEPLOY_ALERTS):
+        return opened_operation(context)
+    if value := context["ti"].xcom_pull(task_ids=POST_DEPLOY):
+        return str(value)
+    raise AirflowSkipException(f"{POST_DEPLOY} of this run found nothing pending and opened nothing: nothing to check.")
 
 
 def judged_version(context: Context) -> str:

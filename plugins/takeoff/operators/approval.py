@@ -14,7 +14,7 @@ from takeoff.core.approval_text import COMMENT, REQUESTED_BY, answer_text, appro
 from takeoff.core.errors import Refused, Superseded, TakeoffError
 from takeoff.core.notification_text import answered_notice, approval_notice
 from takeoff.core.strict_model import format_duration
-from takeoff.core.task_ids import APPROVE, POST_DEPLOY
+from takeoff.core.task_ids import APPROVE, post_deploy_tasks
 from takeoff.operators.airflow_rest import connected_airflow_api, note_run
 from takeoff.operators.airflow_run import AirflowRun, opened_operation
 from takeoff.operators.environment_session import in_session, work_in_session
@@ -79,12 +79,15 @@ class PostDeployApproval(ApprovalOperator):
 
         found, outlook = in_session(self.environment, run, self.log, look)
         if not outlook.names:
-            raise AirflowSkipException(f"No post-deploy migrations of {outlook.version} are pending: nothing to ask.")
+            left = f" {outlook.operation} is open still: clear what failed in it." if outlook.operation else ""
+            raise AirflowSkipException(
+                f"No post-deploy migrations of {outlook.version} are pending: nothing to ask.{left}"
+            )
         self.response_timeout = found.approval.expires
         self.subject = approval_subject(found.name, found.package.name, outlook.version, len(outlook.names))
         expires = format_duration(found.approval.expires)
         self.body = approval_body(outlook.version, outlook.names, outlook.unreachable_after, expires)
-        self._reopen_migrations(run)
+        self._reopen(run, [task.id for task in post_deploy_tasks(found)])
         self._assign(found.approval.approvers)
         self.log.info("%s\n%s", self.subject, self.body)
         notify(
@@ -128,14 +131,15 @@ class PostDeployApproval(ApprovalOperator):
             self.log.warning("A newer deploy will not be able to withdraw this question: %s", error)
         self.assigned_users = [{"id": user, "name": user} for user in users]
 
-    def _reopen_migrations(self, run: AirflowRun) -> None:
-        """Clear the migrations that an earlier answer has skipped: Airflow would not run them for a new one."""
+    def _reopen(self, run: AirflowRun, tasks: Sequence[str]) -> None:
+        """Clear the tasks that an earlier answer has skipped: Airflow would not run them for a new one."""
         try:
             api = connected_airflow_api()
-            if api.task_states(run.dag_id, run.run_id).get(POST_DEPLOY) in OVER:
-                api.clear_tasks(run.dag_id, run.run_id, [POST_DEPLOY])
+            states = api.task_states(run.dag_id, run.run_id)
+            if over := [task for task in tasks if states.get(task) in OVER]:
+                api.clear_tasks(run.dag_id, run.run_id, over)
         except TakeoffError as error:
-            self.log.warning("If %s stays as it is after the answer, clear it too: %s", POST_DEPLOY, error)
+            self.log.warning("If %s stay as they are after the answer, clear them too: %s", ", ".join(tasks), error)
 
 
 def responder(user: Any) -> str:

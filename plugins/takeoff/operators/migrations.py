@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from takeoff.operators.airflow_run import AirflowRun, opened_operation
 from takeoff.operators.engine_operator import EngineOperator
@@ -27,8 +27,8 @@ class MigratingOperator(EngineOperator):
     A retry, and a task that was cleared, attaches to what runs; the host never begins a second one beside it.
     """
 
-    def execute(self, context: Context) -> None:
-        """Begin, or find what was begun."""
+    def execute(self, context: Context) -> str | None:
+        """Begin, or find what was begun; return the operation's id where the task opened one of its own."""
         from takeoff.fleet.host_jobs import JobGoesOn
 
         run = AirflowRun.of(context)
@@ -42,18 +42,18 @@ class MigratingOperator(EngineOperator):
         found = self.in_session(run, work)
         if isinstance(found, JobGoesOn):
             self._wait(found)
-        else:
-            self.log.info("%s", found.summary)
+        self.log.info("%s", found.summary)
+        return found.operation or None
 
-    def ended(self, context: Context, event: Any) -> None:
+    def ended(self, context: Context, event: Any) -> str | None:
         """Look whether they have ended, and how; wait again if they have not."""
-        self.execute(context)
+        return self.execute(context)
 
     @abstractmethod
     async def migrate(self, session: Session, context: Context, run: AirflowRun) -> TaskResult:
         """Migrate, and stay for it no longer than ``STAY_S``."""
 
-    def _wait(self, found: JobGoesOn) -> None:
+    def _wait(self, found: JobGoesOn) -> NoReturn:
         from dataclasses import asdict
 
         self.log.info("The migrations run on; what they say follows here, and no worker waits for it")

@@ -19,7 +19,7 @@ def chain_tasks(
     environment: str,
     specs: Iterable[TaskSpec],
     operators: Mapping[TaskKind, MakeTask],
-    runbook: Callable[[TaskKind, str], str],
+    runbook: Callable[[TaskSpec, str], str],
 ) -> None:
     """Make the tasks of the DAG that is being built, in the order of the procedure.
 
@@ -27,13 +27,13 @@ def chain_tasks(
         environment: its name.
         specs: the procedure.
         operators: what each kind of task is carried out by.
-        runbook: kind and environment → what the task's page in Airflow says.
+        runbook: task and environment → what the task's page in Airflow says.
     """
     steps = []
     for group, tasks in groupby(specs, key=lambda spec: spec.id.rpartition(".")[0]):
         with TaskGroup(group) if group else nullcontext():
             steps += [
-                operators[spec.kind](environment=environment, spec=spec, doc_md=runbook(spec.kind, environment))
+                operators[spec.kind](environment=environment, spec=spec, doc_md=runbook(spec, environment))
                 for spec in tasks
             ]
     chain(*steps)

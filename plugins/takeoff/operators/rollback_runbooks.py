@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from takeoff.core.environment import Environment
 from takeoff.core.rollback_force import FORCEABLE
-from takeoff.core.task_ids import TaskKind, rollback_tasks
+from takeoff.core.task_ids import TaskKind, TaskSpec, rollback_tasks
 from takeoff.operators.runbooks import Runbook, runbook_text, task_runbook
 
 _TASKS: dict[TaskKind, Runbook] = {
@@ -56,9 +56,10 @@ _TASKS: dict[TaskKind, Runbook] = {
 }
 
 
-def rollback_task_runbook(kind: TaskKind, environment: str) -> str:
+def rollback_task_runbook(task: TaskSpec, environment: str) -> str:
     """Write the runbook of a rollback's task in Markdown."""
-    return runbook_text(_TASKS[kind], environment) if kind in _TASKS else task_runbook(kind, environment)
+    own = _TASKS.get(task.kind)
+    return runbook_text(own, environment) if own is not None else task_runbook(task, environment)
 
 
 def rollback_runbook(environment: Environment) -> str:

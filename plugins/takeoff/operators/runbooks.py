@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from takeoff.core.environment import Environment
 from takeoff.core.strict_model import format_duration
-from takeoff.core.task_ids import TaskKind
+from takeoff.core.task_ids import POST_DEPLOY_ALERTS, POST_DEPLOY_QA, TaskKind, TaskSpec, post_deploy_tasks
 
 
 class Runbook(NamedTuple):
@@ -180,15 +180,56 @@ _TASKS: dict[TaskKind, Runbook] = {
 }
 
 
-def task_runbook(kind: TaskKind, environment: str) -> str:
+_RED_AFTER_MIGRATIONS = (
+    "The migrations themselves are done, and no version before theirs can come back. Their operation stays open and "
+    "keeps the lease, so that nothing is deployed on top of it."
+)
+_AFTER_MIGRATIONS: dict[str, Runbook] = {
+    POST_DEPLOY_QA: Runbook(
+        does=(
+            "Runs the QA pipeline once more, on the migrated database (`post_deploy_checks`), as a stage's QA does. "
+            "Skipped if no migrations were pending. The last check that passes closes the operation."
+        ),
+        failure=f"A test failed, or it is unknown whether tests passed. {_RED_AFTER_MIGRATIONS}",
+        action=(
+            "Open the pipeline that the log names. Repair what it found, then clear this task, or `takeoff post-deploy "
+            "{environment}`: no migration runs again. Only a newer version can repair it? `takeoff lease {environment} "
+            "--release --reason R` lets it be deployed."
+        ),
+    ),
+    POST_DEPLOY_ALERTS: Runbook(
+        does=(
+            "Watches the critical alerts for the last stage's bake time once more, after the migrations "
+            "(`post_deploy_checks`), without a worker. Alerts that fired before the migrations began are told, not "
+            "judged. Skipped if no migrations were pending. The last check that passes closes the operation."
+        ),
+        failure=(
+            "A new critical alert fires, the heartbeat is missing, or Alertmanager gives no answer that can be read. "
+            f"{_RED_AFTER_MIGRATIONS}"
+        ),
+        action=(
+            "Look at the alert that the log names; repair or silence it, then clear this task, or `takeoff post-deploy "
+            "{environment}`: no migration runs again, the bake begins anew. Only a newer version can repair it? "
+            "`takeoff lease {environment} --release --reason R` lets it be deployed."
+        ),
+    ),
+}
+
+
+def task_runbook(task: TaskSpec, environment: str) -> str:
     """Write the runbook of a deploy's task in Markdown."""
-    return runbook_text(_TASKS[kind], environment)
+    return runbook_text(_AFTER_MIGRATIONS.get(task.id) or _TASKS[task.kind], environment)
 
 
 def runbook_text(runbook: Runbook, environment: str) -> str:
     """Write a runbook in Markdown."""
     does, failure, action = (text.format(environment=environment) for text in runbook)
     return f"**What it does.** {does}\n\n**If it fails.** {failure}\n\n**What to do.** {action}"
+
+
+def _checked_after(environment: Environment) -> str:
+    checks = [task.id for task in post_deploy_tasks(environment)[1:]]
+    return f" {' and '.join(f'`{task}`' for task in checks)} follow them, under the same lease." if checks else ""
 
 
 def deploy_runbook(environment: Environment) -> str:
@@ -200,6 +241,7 @@ def deploy_runbook(environment: Environment) -> str:
     expiry = format_duration(environment.approval.expires)
     later = (
         f"**Post-deploy migrations** wait {expiry} for a yes in `post_deploy.approve`; they are a point of no return."
+        f"{_checked_after(environment)}"
         if environment.post_deploy == "manual"
         else "**Post-deploy migrations** run as the first step of the next deploy; they are a point of no return."
     )

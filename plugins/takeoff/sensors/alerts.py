@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from takeoff.operators.airflow_run import AirflowRun, opened_operation
+from takeoff.operators.airflow_run import AirflowRun, checked_operation
 from takeoff.operators.engine_operator import EngineOperator
 from takeoff.triggers.alert_bake import AlertBakeTrigger
 
@@ -22,7 +22,7 @@ class AlertsSensor(EngineOperator):
 
     def execute(self, context: Context) -> None:
         """Look once, then bake."""
-        run, operation_id = AirflowRun.of(context), opened_operation(context)
+        run, operation_id = AirflowRun.of(context), checked_operation(context, self.spec)
 
         async def begin(session: Session) -> Bake | TaskResult:
             from takeoff.engine.alerts import begin_alerts
@@ -35,7 +35,7 @@ class AlertsSensor(EngineOperator):
         """Look again and judge; go on baking if it is not over."""
         from takeoff.engine.alerts import Bake
 
-        run, operation_id = AirflowRun.of(context), opened_operation(context)
+        run, operation_id = AirflowRun.of(context), checked_operation(context, self.spec)
         bake = Bake(stage, tuple(baseline), datetime.fromtimestamp(until, UTC))
 
         async def settle(session: Session) -> TaskResult | None:

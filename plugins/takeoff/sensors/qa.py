@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from takeoff.operators.airflow_run import AirflowRun, opened_operation
+from takeoff.operators.airflow_run import AirflowRun, checked_operation
 from takeoff.operators.engine_operator import EngineOperator
 from takeoff.triggers.qa_pipeline import QaPipelineTrigger
 
@@ -20,7 +20,7 @@ class QaSensor(EngineOperator):
 
     def execute(self, context: Context) -> None:
         """Begin, and wait."""
-        run, operation_id = AirflowRun.of(context), opened_operation(context)
+        run, operation_id = AirflowRun.of(context), checked_operation(context, self.spec)
 
         async def begin(session: Session) -> TaskResult | int:
             from takeoff.clients.gitlab import Pipeline
@@ -37,7 +37,7 @@ class QaSensor(EngineOperator):
 
     def ended(self, context: Context, event: Any, pipeline: int) -> None:
         """Judge; if failed jobs run again, wait again."""
-        run, operation_id = AirflowRun.of(context), opened_operation(context)
+        run, operation_id = AirflowRun.of(context), checked_operation(context, self.spec)
 
         async def settle(session: Session) -> TaskResult | None:
             from takeoff.engine.qa import settle_qa

@@ -18,6 +18,7 @@ from takeoff.core.control_action import ControlAction
 from takeoff.core.dag_names import control_dag, deploy_dag, rollback_dag
 from takeoff.core.environment_status import EnvironmentStatus
 from takeoff.core.errors import Refused
+from takeoff.core.operation import command_again
 from takeoff.core.strict_model import format_duration
 from takeoff.core.task_ids import APPROVE, FINISH
 from takeoff.web.chat_request import WINDOW_S, ChatRequest
@@ -137,11 +138,8 @@ class ChatActions:
         operation = status.operation if status else None
         if operation is not None and operation.outcome is None:
             if (found := _RUN_URL.search(operation.run_url)) is None:
-                raise Refused(
-                    "retry",
-                    f"{operation.id} was begun on the command line: `takeoff {operation.kind.value} {environment} "
-                    f"{operation.version}` goes on with it",
-                )
+                again = command_again(operation.kind, environment, operation.version)
+                raise Refused("retry", f"{operation.id} was begun on the command line: `{again}` goes on with it")
             return self._api.run(unquote(found["dag"]), unquote(found["run"]))
         runs = self._api.runs(deploy_dag(environment))
         if not runs:
