@@ -46,6 +46,7 @@ class RealAirflow:
         folder: empty.
         settings: more for the environment file.
         also_known: connections beside the lab's.
+        whole_fleet: deploy to all of the lab's stages and roles, not only to those of ``STAGES``.
     """
 
     def __init__(
@@ -53,7 +54,10 @@ class RealAirflow:
         folder: Path,
         settings: Mapping[str, Any] | None = None,
         also_known: Mapping[str, Mapping[str, object]] | None = None,
+        *,
+        whole_fleet: bool = False,
     ) -> None:
+        self._whole_fleet = whole_fleet
         self._settings = settings or {}
         self._also_known = also_known or {}
         self._lab = LabState(folder / "lab")
@@ -63,12 +67,13 @@ class RealAirflow:
     def start(self) -> None:
         self._run(sys.executable, "-m", "lab", "up", "--kind", "process", "--hosts", "10", *self._state())
         data = yaml.safe_load(self.environment_file.read_text())
-        data["stages"] = [
-            stage | {"roles": {role: stage["roles"][role] for role in STAGES[stage["name"]]}}
-            for stage in data["stages"]
-            if stage["name"] in STAGES
-        ]
-        data["load_balancers"][0]["backends"] = {"web": {"roles": ["web"]}}
+        if not self._whole_fleet:
+            data["stages"] = [
+                stage | {"roles": {role: stage["roles"][role] for role in STAGES[stage["name"]]}}
+                for stage in data["stages"]
+                if stage["name"] in STAGES
+            ]
+            data["load_balancers"][0]["backends"] = {"web": {"roles": ["web"]}}
         data["schedule"] = None  # No run that these tests have not asked for.
         data |= self._settings
         self.environment_file.write_text(yaml.safe_dump(data, sort_keys=False))

@@ -29,7 +29,7 @@ class AlertsSensor(EngineOperator):
 
             return await begin_alerts(session, operation_id, self.spec, self.driver(run))
 
-        self._go_on(self.in_session(run, begin))
+        self._go_on(run, self.in_session(run, begin))
 
     def baked(self, context: Context, event: Any, stage: str, baseline: list[str], until: float) -> None:
         """Look again and judge; go on baking if it is not over."""
@@ -45,13 +45,13 @@ class AlertsSensor(EngineOperator):
                 session, operation_id, self.spec, self.driver(run), until=bake.until, seen=str(event or "")
             )
 
-        self._go_on(self.in_session(run, settle) or bake)
+        self._go_on(run, self.in_session(run, settle) or bake)
 
-    def _go_on(self, found: Bake | TaskResult) -> None:
+    def _go_on(self, run: AirflowRun, found: Bake | TaskResult) -> None:
         from takeoff.engine.task_result import TaskResult
 
         if isinstance(found, TaskResult):
-            self.log.info("%s", found.summary)
+            self.tell_passed(run, found)
             return
         watched = {"stage": found.stage, "baseline": list(found.baseline), "until": found.until.timestamp()}
         self.defer(

@@ -33,7 +33,7 @@ class QaSensor(EngineOperator):
         if isinstance(begun, int):
             self._wait(begun)
         else:
-            self.log.info("%s", begun.summary)
+            self.tell_passed(run, begun)
 
     def ended(self, context: Context, event: Any, pipeline: int) -> None:
         """Judge; if failed jobs run again, wait again."""
@@ -48,7 +48,7 @@ class QaSensor(EngineOperator):
         if result is None:
             self._wait(pipeline)
         else:
-            self.log.info("%s", result.summary)
+            self.tell_passed(run, result)
 
     def _wait(self, pipeline: int) -> None:
         from takeoff.engine.qa import qa_settings
