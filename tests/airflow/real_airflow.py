@@ -121,7 +121,9 @@ class RealAirflow:
 
     def takeoff(self, *arguments: str) -> str:
         """Run the ``takeoff`` command."""
-        done = self._run(sys.executable, "-m", "takeoff.cli", *arguments, env=self.airflow.env)
+        # The command of this tree, whichever the interpreter knows as its own.
+        env = self.airflow.env | {"PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}"}
+        done = self._run(sys.executable, "-m", "takeoff.cli", *arguments, env=env)
         return done.stdout
 
     def journal(self) -> list[dict[str, Any]]:
