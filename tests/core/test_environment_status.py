@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from takeoff.core.check_settings import PostDeployChecks
 from takeoff.core.environment import Environment
 from takeoff.core.environment_status import status_of
 from takeoff.core.environment_text import parse_environment
 from takeoff.core.journal_entries import HoldSet, TaskFinished, TaskStarted
+from takeoff.core.operation import OperationKind
 from takeoff.core.record import Record
-from takeoff.core.task_ids import LEASE, NEW_PACKAGE, PREFLIGHT, deploy_tasks
+from takeoff.core.task_ids import LEASE, NEW_PACKAGE, POST_DEPLOY, PREFLIGHT, deploy_tasks
 from tests.core.records import BEGIN, adopted, closed, fold, opened
 
 NEW = "17.1.0-ee.0"
@@ -37,6 +39,21 @@ def test_an_open_operation_lists_every_task_done_running_and_waiting_in_order(en
     outside = {NEW_PACKAGE, PREFLIGHT, LEASE}
     inside = [task.id for task in deploy_tasks(environment) if task.id not in outside and "post_deploy" not in task.id]
     assert list(states) == inside
+
+
+def test_a_post_deploy_operation_shows_the_checks_that_wait_after_its_migrations(environment: Environment) -> None:
+    chosen = environment.model_copy(update={"post_deploy_checks": PostDeployChecks(alerts=True)})
+    record = fold(
+        opened(1, NEW, OperationKind.POST_DEPLOY),
+        ("lab-1", TaskFinished(task=POST_DEPLOY, seconds=3, summary="1 done")),
+        record=adopted(),
+    )
+    found = status_of(record, chosen, BEGIN).operation
+    assert found is not None
+    assert [(task.task, task.state) for task in found.tasks] == [
+        ("post_deploy.migrations", "finished"),
+        ("post_deploy.alerts", "waiting"),
+    ]
 
 
 def test_the_last_operation_is_shown_when_none_is_open(environment: Environment) -> None:

@@ -38,6 +38,18 @@ def test_a_version_keeps_its_trailing_zero(small_text):
         pytest.param("roles: [web]", "roles: [wob]", "lab.yml:24: load_balancers.0.backends.web: no", id="bad backend"),
         pytest.param("type: apt", "type: yum", "lab.yml:5: package.sources.0: ", id="unknown kind of source"),
         pytest.param("name: canary", "name: qa", "lab.yml:12: stages.1: 'qa' would clash", id="reserved name"),
+        pytest.param(
+            "stages:",
+            "post_deploy_checks: {qa: true}\nstages:",
+            "lab.yml:9: post_deploy_checks.qa: asks for qa, but",
+            id="a check that is not configured",
+        ),
+        pytest.param(
+            "stages:",
+            "post_deploy: next_deploy\npost_deploy_checks: {alerts: true}\nstages:",
+            "lab.yml:10: post_deploy_checks.alerts: is for `post_deploy: manual` only",
+            id="checks nobody waits for",
+        ),
         pytest.param("name: lab", "name: Lab!", "lab.yml:1: name: 'Lab!' does not match", id="name of wrong form"),
     ],
 )

@@ -12,7 +12,8 @@ from takeoff.core.environment_text import parse_environment
 from takeoff.core.task_ids import deploy_tasks
 from tests.dags.conftest import ROOT, environment_text
 
-MANUAL, NEXT = environment_text("gstg"), environment_text("gprd") + "post_deploy: next_deploy\n"
+MANUAL = environment_text("gstg") + "post_deploy_checks: {qa: true, alerts: true}\n"
+NEXT = environment_text("gprd") + "post_deploy: next_deploy\n"
 
 
 def read_dags():
@@ -54,6 +55,13 @@ def test_dag_and_tasks_carry_their_runbook(bag):
                 for heading in ("What it does.", "If it fails.", "What to do."):
                     assert heading in task.doc_md, task.task_id
                 assert "{environment}" not in task.doc_md
+
+
+def test_the_checks_after_the_migrations_say_in_their_runbook_what_stands_when_they_fail(bag):
+    for name in ("qa", "alerts"):
+        told = bag.dags["deploy_gstg"].get_task(f"post_deploy.{name}").doc_md
+        assert "The migrations themselves are done, and no version before theirs can come back." in told
+        assert "takeoff post-deploy gstg" in told
 
 
 def test_a_waiting_approval_leaves_room_for_the_next_runs(bag):

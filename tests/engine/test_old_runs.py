@@ -40,7 +40,9 @@ TEXT = (
 )
 """One role of each stage is enough: what is cleared is a task, whoever its hosts are."""
 
-ENVIRONMENT = parse_environment(f'{TEXT}qa: {{url: "http://127.0.0.1:9", project: qa}}\n', "lab.yml").environment
+ENVIRONMENT = parse_environment(
+    f'{TEXT}qa: {{url: "http://127.0.0.1:9", project: qa}}\npost_deploy_checks: {{qa: true, alerts: true}}\n', "lab.yml"
+).environment
 ON_ITS_OWN = (TaskKind.PREFLIGHT, TaskKind.APPROVE, TaskKind.VERDICT)
 """Kinds that only look, whatever run they belong to; an approval asks nothing any more (tests/airflow)."""
 

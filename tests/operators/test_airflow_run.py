@@ -4,11 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.standard.triggers.hitl import HITLUser
+from airflow.sdk.exceptions import AirflowSkipException
 
 from takeoff.core.approval_text import answer_fields
 from takeoff.core.errors import ConfigError, Refused
-from takeoff.core.task_ids import APPROVE, LEASE, NEW_PACKAGE
-from takeoff.operators.airflow_run import AirflowRun, chosen_version, opened_operation
+from takeoff.core.task_ids import APPROVE, LEASE, NEW_PACKAGE, POST_DEPLOY, TaskKind, TaskSpec
+from takeoff.operators.airflow_run import AirflowRun, checked_operation, chosen_version, opened_operation
 from takeoff.operators.approval import approver, responder
 
 
@@ -83,6 +84,20 @@ def test_the_address_of_a_run_can_be_opened(monkeypatch):
 def test_version_and_operation_come_from_the_tasks_that_know_them():
     found = context(xcoms={NEW_PACKAGE: "17.4.1-ee.0", LEASE: "gstg-7"})
     assert (chosen_version(found), opened_operation(found)) == ("17.4.1-ee.0", "gstg-7")
+
+
+@pytest.mark.parametrize(
+    ("check", "operation"), [("main.qa", "gstg-7"), ("post_deploy.qa", "gstg-8"), ("post_deploy.alerts", "gstg-8")]
+)
+def test_a_check_belongs_to_the_operation_of_what_it_checks(check, operation):
+    found = context(xcoms={LEASE: "gstg-7", POST_DEPLOY: "gstg-8"})
+    assert checked_operation(found, TaskSpec(check, TaskKind.QA)) == operation
+
+
+@pytest.mark.parametrize("check", ["post_deploy.qa", "post_deploy.alerts"])
+def test_where_no_migrations_were_pending_nothing_is_checked_after_them(check):
+    with pytest.raises(AirflowSkipException, match="found nothing pending and opened nothing: nothing to check"):
+        checked_operation(context(xcoms={LEASE: "gstg-7"}), TaskSpec(check, TaskKind.QA))
 
 
 def test_a_task_that_runs_without_the_one_before_says_which_to_clear():
