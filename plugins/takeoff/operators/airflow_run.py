@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from takeoff.core.task_ids import TaskSpec
     from takeoff.engine.opening import DeployRequest
     from takeoff.engine.rollback_verdict import RollbackRequest
+
+log = logging.getLogger(__name__)
 
 AUTOMATIC = ("scheduled", "asset_triggered", "backfill")
 """Types of runs that nobody started by hand."""
@@ -140,7 +143,9 @@ def checked_operation(context: Context, check: TaskSpec) -> str:
         return opened_operation(context)
     if value := context["ti"].xcom_pull(task_ids=POST_DEPLOY):
         return str(value)
-    raise AirflowSkipException(f"{POST_DEPLOY} of this run found nothing pending and opened nothing: nothing to check.")
+    told = f"{POST_DEPLOY} of this run found nothing pending and opened nothing: nothing to check"
+    log.info("%s", told)  # Airflow writes of a skipped task only that it is skipped.
+    raise AirflowSkipException(told)
 
 
 def judged_version(context: Context) -> str:
