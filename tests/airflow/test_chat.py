@@ -12,9 +12,13 @@ import sys
 import threading
 from collections.abc import Iterator
 
+import jwt
 import pytest
+import requests
 
+from takeoff.clients.json_requests import request_json
 from takeoff.core.dag_names import control_dag
+from takeoff.core.errors import ConfigError
 from tests.airflow.chat_airflow import MEMBER, ChattyAirflow, chatty_airflow
 from tests.airflow.chat_servers import STRANGER, said
 from tests.airflow.real_airflow import DAG, ROOT
@@ -107,6 +111,25 @@ def test_an_airflow_that_is_down_is_told_honestly(here: ChattyAirflow) -> None:
     assert done.returncode == 1
     assert "got no answer" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_token_that_has_expired_is_renewed(here: ChattyAirflow) -> None:
+    api = here.real.api
+    api.runs(DAG)
+    secret = here.real.airflow.env["AIRFLOW__API_AUTH__JWT_SECRET"]
+    algorithm = jwt.get_unverified_header(api._token)["alg"]
+    claims = jwt.decode(api._token, options={"verify_signature": False})
+    api._token = expired = jwt.encode(claims | {"exp": claims["iat"] - 60}, secret, algorithm)
+    with pytest.raises(ConfigError, match="401"):
+        request_json(
+            requests.Session(),
+            "Airflow",
+            "GET",
+            f"{api.url}/api/v2/dags",
+            headers={"Authorization": f"Bearer {expired}"},
+        )
+    assert not api.runs(DAG)
+    assert api._token != expired
 
 
 def test_two_commands_at_the_same_moment_and_a_double_click_start_one_run(here: ChattyAirflow) -> None:
