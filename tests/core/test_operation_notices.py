@@ -179,6 +179,14 @@ def test_a_released_lease_is_told_with_who_and_why() -> None:
     assert "lab-1 (deploy of `17.1.0-ee.0`) was given up by slack:jane (U1)" in given_up.reply.title
 
 
+def test_post_deploy_migrations_that_are_given_up_leave_no_mixed_fleet_behind() -> None:
+    story = Story()
+    story.open(1, "17.1.0-ee.0", kind=OperationKind.POST_DEPLOY)
+    (given_up,) = story.add(OperationClosed(outcome=Outcome.RELEASED), operation="lab-1", by="maria")
+    assert "every host runs that version still" in given_up.reply.title
+    assert "different versions" not in given_up.reply.title
+
+
 def test_a_hold_is_told_when_it_begins_and_when_it_ends() -> None:
     story = Story()
     (held,) = story.add(HoldSet(reason="incident 42", until=BEGIN + timedelta(hours=2)), by="jane")

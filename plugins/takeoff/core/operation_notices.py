@@ -138,6 +138,12 @@ def _given_up(one: OperationRecord, outcome: Outcome, by: str) -> Reply:
     title = f"{details.environment}: {details.id} ({_name(details)} of `{details.version}`) was given up by {by}"
     if outcome is Outcome.NOTHING_CHANGED:
         return Reply(f":wastebasket: {title}, before it changed anything", (), details.run_url)
+    if details.kind is OperationKind.POST_DEPLOY:
+        return Reply(
+            f":warning: {title}: its lease is free, and every host runs that version still",
+            (f"`status {details.environment}` says what is pending still, and what a rollback cannot reach any more.",),
+            details.run_url,
+        )
     return Reply(
         f":warning: {title}: its lease is free, and the hosts may run different versions",
         (f"`status {details.environment}` says what runs where.",),
