@@ -14,8 +14,8 @@ FIRST = "17.0.0-ee.0"
 _DPKG_QUERY = """#!/bin/sh
 read -r version <"$TAKEOFF_HOST_ROOT/version" 2>/dev/null || version=@FIRST@
 case $2 in
-    *db:Status-Status*Version*) echo "installed $version" ;;
-    *db:Status-Status*) echo installed ;;
+    *db:Status-Want*) echo "install installed $version" ;;
+    *db:Status-Status*) echo "installed $version" ;;
     *) printf 'install ok installed\\t%s\\n' "$version" ;;
 esac
 """

@@ -10,6 +10,12 @@ fail() { # TEXT
     exit 1
 }
 
-installed_version() { # PACKAGE: the version, if the package is whole; else nothing
-    dpkg-query -W -f='${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed -n 's/^installed //p'
+read_package() { # PACKAGE: sets what dpkg is to do with it (hold, install), its state and its version; empty if unknown
+    known=$(dpkg-query -W -f='${db:Status-Want} ${db:Status-Status} ${Version}' "$1" 2>/dev/null) || known='  '
+    package_want=${known%% *} known=${known#* }
+    package_status=${known%% *} package_version=${known#* }
+}
+
+is_installed() { # VERSION: whether the package that was read is whole, and of that version
+    [ "$package_status $package_version" = "installed $1" ]
 }

@@ -5,7 +5,7 @@ lock_wait=600
 package=$1 wanted=$2 allow=$3 skip_file=$4 state=$root$5
 shift 5
 [ ! "$skip_file" ] || skip_file=$root$skip_file
-mkdir -p "$state"
+[ -d "$state" ] || mkdir -p "$state"
 
 clean_up() { # also after a failure: the hold, and the skip file unless it still has to protect a half-installed package
     status=$?
@@ -14,7 +14,9 @@ clean_up() { # also after a failure: the hold, and the skip file unless it still
         apt-mark hold "$package" && rm -f "$state/held"
     fi
     if [ "$skip_file" ]; then
-        case $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) in
+        # What was seen whole is so still after a success.
+        [ "$status" = 0 ] && [ "$package_status" = installed ] || read_package "$package"
+        case $package_status in
             '' | installed | not-installed | config-files)
                 rm -f "$skip_file" && [ ! -e "$skip_file" ] || fail "cannot remove $skip_file"
                 ;;
@@ -28,7 +30,7 @@ trap 'exit 143' TERM INT HUP
 
 keep_from_reconfiguring() { # looked at, not believed: without it the package stops services and migrates
     [ "$skip_file" ] || return 0
-    mkdir -p "${skip_file%/*}"
+    [ -d "${skip_file%/*}" ] || mkdir -p "${skip_file%/*}"
     : >"$skip_file"
     [ -f "$skip_file" ] || fail "cannot make $skip_file"
 }
@@ -72,12 +74,13 @@ archives_folder() {
         eval "$(apt-config shell archives Dir::Cache::Archives/d)"
     fi
     archives=${archives:-$root/var/cache/apt/archives/}
-    mkdir -p "$archives"
+    [ -d "$archives" ] || mkdir -p "$archives"
 }
 
 cached_file() { # sets file, empty if apt's cache has none
-    file=
-    for candidate in "${archives%/}/${package}_$(printf '%s' "$wanted" | sed 's/:/%3a/g')_"*.deb; do
+    file= named=$wanted
+    case $wanted in *:*) named=${wanted%%:*}%3a${wanted#*:} ;; esac # one colon: it ends the epoch
+    for candidate in "${archives%/}/${package}_${named}_"*.deb; do
         [ ! -f "$candidate" ] || file=$candidate
     done
 }

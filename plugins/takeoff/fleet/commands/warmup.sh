@@ -2,7 +2,8 @@
 # What is left of the arguments: MiB that must be free, and the SHA256 sums of the builds that may be downloaded.
 needed_mib=$1
 shift
-if [ "$(installed_version "$package")" = "$wanted" ]; then
+read_package "$package"
+if is_installed "$wanted"; then
     echo fetched=installed
     exit 0
 fi

@@ -1,16 +1,20 @@
 # Load balancer: commands for HAProxy's runtime socket on this node (HAProxy's Management Guide, §9.3).
 
-say() { # SOCKET COMMAND: the runtime socket's answer; by its bare name, as a socket's path may have 107 bytes only
+say() { # SOCKET COMMAND: sets said; the socket by its bare name, as a path to one may have 107 bytes only
     cd "$root${1%/*}" 2>/dev/null && [ -S "${1##*/}" ] ||
         fail 69 "there is no socket $1: is HAProxy running, with 'stats socket $1 level admin' in its configuration?"
     if command -v socat >/dev/null; then
-        printf '%s\n' "$2" | socat -t 15 - "UNIX-CONNECT:./${1##*/}"
+        said=$(
+            socat -t 15 - "UNIX-CONNECT:./${1##*/}" <<END
+$2
+END
+        )
     else # perl-base is essential in Debian
         # shellcheck disable=SC2016
-        perl -MIO::Socket::UNIX -e '
+        said=$(perl -MIO::Socket::UNIX -e '
             my $socket = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
             print $socket "$ARGV[1]\n"; $socket->flush; shutdown($socket, 1); print while <$socket>;
-        ' "./${1##*/}" "$2"
+        ' "./${1##*/}" "$2")
     fi || fail 69 "HAProxy does not answer on its socket $1: is it running? (Asked by socat, or perl without it.)"
 }
 
@@ -20,7 +24,7 @@ balancer_show() { # SOCKET COMMAND: only commands that look
         'show '*) ;;
         *) fail 64 "takeoff: '$2' is no 'show' command" ;;
     esac
-    said=$(say "$1" "$2") || exit
+    say "$1" "$2"
     echo "takeoff1 "
     printf '%s\n' "$said"
 }
@@ -31,7 +35,7 @@ balancer_set() { # EPOCH AUTHORITIES SOCKET BACKEND SERVER STATE: epoch check an
     done
     case $6 in ready | drain | maint) ;; *) fail 64 "takeoff: '$6' is none of ready, drain and maint" ;; esac
     check_fence "$1" "$2"
-    said=$(say "$3" "set server $4/$5 state $6") || exit
+    say "$3" "set server $4/$5 state $6"
     echo "takeoff1 "
     printf '%s\n' "$said"
 }

@@ -45,29 +45,43 @@ look() { # sets job_state, rc and rebooted from the folder $attempt
 
 answer_job() { # OFFSET WAIT FRESH: waits for news; at most 256 KiB of log
     polls=$(($2 * 2))
-    while :; do
+    if [ "$3" = 1 ] && [ "$polls" -gt 0 ]; then
+        job_state=running rc='' rebooted=0 # this call has launched it
+    else
         look
-        size=$(($(wc -c <"$attempt/log")))
-        case $job_state in
-            running) pause() { flock -w 0.5 -s 7 7<"$attempt/run.lock"; } ;; # returns at once when it ends
-            orphaned) pause() { sleep 0.5; } ;;
-            *) break ;;
-        esac
+    fi
+    while :; do
+        size=0
+        [ ! -s "$attempt/log" ] || size=$(($(wc -c <"$attempt/log")))
+        case $job_state in running | orphaned) ;; *) break ;; esac
         [ "$polls" -gt 0 ] || break
+        now=1
         # News: gather what comes in two seconds more, then answer. Most steps end by then, which is answered at once.
-        [ "$size" -gt "$1" ] && [ "$polls" -gt 4 ] && polls=4
-        polls=$((polls - 1))
-        pause
+        [ "$size" -le "$1" ] || { [ "$polls" -le 4 ] || polls=4; now=$polls; }
+        polls=$((polls - now))
+        if [ "$job_state" = orphaned ]; then
+            sleep "$((now / 2)).$((now % 2 * 5))"
+            look
+        elif flock -w "$((now / 2)).$((now % 2 * 5))" -s 7 7<"$attempt/run.lock"; then # at once when it ends
+            look
+        fi
     done
     count=$((size - $1))
     [ "$count" -ge 0 ] || count=0
     [ "$count" -le 262144 ] || count=262144
+    age=0
     read -r epoch <"$attempt/epoch"
-    read -r started <"$attempt/started"
-    age=$(($(date +%s) - started))
+    [ "$3" = 1 ] || {
+        read -r started <"$attempt/started"
+        age=$(($(date +%s) - started))
+    }
     echo "takeoff1 state=$job_state rc=$rc rebooted=$rebooted fresh=$3 attempt=${attempt##*/} next=$(($1 + count))" \
         "size=$size age=$age epoch=$epoch folder=${attempt#"$root"}"
-    [ "$count" -eq 0 ] || tail -c "+$(($1 + 1))" "$attempt/log" | head -c "$count"
+    case $count:$1 in
+        0:*) ;;
+        *:0) head -c "$count" "$attempt/log" ;;
+        *) tail -c "+$(($1 + 1))" "$attempt/log" | head -c "$count" ;;
+    esac
 }
 
 launch_job() { # ARGUMENT...: starts $attempt's script, detached; its runner holds run.lock, open on 8, for life
@@ -87,12 +101,11 @@ launch_job() { # ARGUMENT...: starts $attempt's script, detached; its runner hol
 runner='
     cd "$1" || exit 1
     shift
+    leader() { echo "$$ ${20:-}" >pid; }
     read -r stat </proc/$$/stat
-    stat=${stat##*) }
-    echo "$$ $(set -- $stat; echo "${20:-}")" >pid
+    leader ${stat##*) }
     (umask 022; exec sh ./script "$@" 8>&- </dev/null >>log 2>&1)
     echo $? >rc.new
-    date +%s >ended
     sync rc.new log 2>/dev/null || sync
     mv rc.new rc
 '
@@ -132,9 +145,8 @@ job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...
             fail 73 "takeoff: cannot write to $shown: is the disk full?"
         exec 8>"$job/.new/run.lock"
         flock 8
-        durable "$job/.new/script" "$job/.new"
         mv "$job/.new" "$attempt" # from here on this attempt is never started a second time
-        durable "$job" "$job/.." "$job/../.." "$job/../../.." "$state"
+        durable "$attempt/script" "$attempt" "$job" "$job/.." "$job/../.." "$job/../../.." "$state"
         shift 7
         launch_job "$@"
         exec 8>&-

@@ -11,7 +11,7 @@
 #
 # State, below STATE_DIR/ENVIRONMENT (all of it below TAKEOFF_HOST_ROOT, which only the process lab sets):
 #   fence                              highest epoch, authority's id, newest point of no return
-#   jobs/OPERATION/HOST/STEP/ATTEMPT/  script log boot epoch pid started rc ended killed reported
+#   jobs/OPERATION/HOST/STEP/ATTEMPT/  script log boot epoch pid started rc killed reported
 #   journal, copy                      the environment's journal, or another host's copy of it
 # shellcheck disable=SC2015  # in `A && B || fail` both failures shall fail
 set -u

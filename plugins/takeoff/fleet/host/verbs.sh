@@ -9,8 +9,10 @@ main() { # VERB STATE_DIR ENVIRONMENT PAYLOAD_BYTES [ARGUMENT...]
     number "$4"
     shown=$2/$3 state=$root$2/$3 payload_bytes=$4
     shift 4
-    boot=$(cat "$root/proc/sys/kernel/random/boot_id" 2>/dev/null || cat /proc/sys/kernel/random/boot_id 2>/dev/null ||
-        echo unknown)
+    boot=unknown
+    for id in "$root/proc/sys/kernel/random/boot_id" /proc/sys/kernel/random/boot_id; do
+        [ ! -r "$id" ] || { read -r boot <"$id" && break; }
+    done
     case $verb:$# in
         fence:3) fence "$@" ;;
         job-ensure:? | job-ensure:??) [ $# -ge 7 ] && job_ensure "$@" ;;
