@@ -25,6 +25,7 @@ class SshHost:
         connections: those that are open.
         logins: how many logins there have been.
         running_commands: how many commands run now.
+        commands: how many commands were begun.
         most_commands: how many commands have run at the same time, over all connections.
         hang: commands are taken, and never answered.
     """
@@ -35,6 +36,7 @@ class SshHost:
     port: int = 0
     connections: set[asyncssh.SSHServerConnection] = field(default_factory=set)
     logins: int = 0
+    commands: int = 0
     most_commands: int = 0
     hang: bool = False
     acceptor: asyncssh.SSHAcceptor | None = None
@@ -47,6 +49,7 @@ class SshHost:
 
     async def serve(self, process: asyncssh.SSHServerProcess[bytes], variables: Mapping[str, str]) -> None:
         """Run one command."""
+        self.commands += 1
         self.running_commands += 1
         self.most_commands = max(self.most_commands, self.running_commands)
         try:

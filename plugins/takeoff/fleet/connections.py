@@ -15,6 +15,7 @@ import asyncssh
 from takeoff.core.environment import SshSettings
 from takeoff.core.errors import HostError, HostKeyRejected, HostLoginRejected, HostUnreachable
 from takeoff.core.hosts import Host
+from takeoff.fleet.kept_shell import KeptShell
 from takeoff.fleet.protocols import Completed
 from takeoff.fleet.ssh_credentials import SshCredentials
 
@@ -71,14 +72,9 @@ class SshTransport:
         self, host: str, script: str, arguments: Sequence[str] = (), *, stdin: bytes = b"", timeout_s: float = 60.0
     ) -> Completed:
         """Run a script as root on a host; see :meth:`takeoff.fleet.protocols.Transport.run`."""
-        text = script.encode()
-        inline = not stdin and len(text) <= INLINE_LIMIT
-        start = script if inline else _EVAL_INPUT.format(bytes=len(text))
-        become = ("sudo", "-n", "--") if self._settings.become == "sudo" else ()
-        command = "exec " + shlex.join([*become, "sh", "-c", start, "takeoff", *arguments])
         try:
             async with asyncio.timeout(timeout_s), self._lines[host].channels:
-                done = await self._execute(host, command, b"" if inline else text + stdin)
+                result = await self._run(host, script, arguments, stdin)
         except TimeoutError:
             raise HostUnreachable(
                 host,
@@ -86,15 +82,62 @@ class SshTransport:
             ) from None
         except (OSError, asyncssh.Error) as error:
             raise HostUnreachable(host, f"the connection broke ({_reason(error)}); try again") from None
-        if done.exit_status is None:  # asyncssh ends a command so when the connection is lost under it
+        if result is None:
             raise HostUnreachable(
                 host,
                 "the connection broke while a command ran; what ran there may run on: try again, it is looked at first",
             )
-        status = -int(getattr(signal, f"SIG{done.exit_signal[0]}", 1)) if done.exit_signal else done.exit_status
-        result = Completed(host, status, _bytes(done.stdout), _bytes(done.stderr))
         self._check_root(result)
         return result
+
+    async def _run(self, host: str, script: str, arguments: Sequence[str], stdin: bytes) -> Completed | None:
+        """Run a script in the host's kept shell, or in one of its own; None if the connection broke under it."""
+        shell = await self._shell_of(host)
+        if shell is None:
+            return await self._run_alone(host, script, arguments, stdin)
+        shell.busy = True
+        try:
+            if await shell.answers():
+                end = await shell.run(script, arguments, stdin)
+                return end and Completed(host, *end)
+        except BaseException:
+            shell.close()
+            raise
+        finally:
+            shell.busy = False
+        return await self._run_alone(host, script, arguments, stdin)
+
+    async def _shell_of(self, host: str) -> KeptShell | None:
+        """Find the host's kept shell, or begin one if it is the second time that something runs there."""
+        line, connection = self._lines[host], await self._connected(host)
+        shell = line.shell
+        if shell is None or shell.connection is not connection or shell.ended:
+            if not line.used or line.opening:
+                return None
+            line.opening = True
+            try:
+                line.shell = shell = await KeptShell.open(connection, self._become)
+            except asyncssh.ChannelOpenError:
+                return None
+            finally:
+                line.opening = False
+        return None if shell.busy else shell
+
+    async def _run_alone(self, host: str, script: str, arguments: Sequence[str], stdin: bytes) -> Completed | None:
+        text = script.encode()
+        inline = not stdin and len(text) <= INLINE_LIMIT
+        start = script if inline else _EVAL_INPUT.format(bytes=len(text))
+        command = "exec " + shlex.join([*self._become, "sh", "-c", start, "takeoff", *arguments])
+        done = await self._execute(host, command, b"" if inline else text + stdin)
+        if done.exit_status is None:  # asyncssh ends a command so when the connection is lost under it
+            return None
+        self._lines[host].used = True
+        status = -int(getattr(signal, f"SIG{done.exit_signal[0]}", 1)) if done.exit_signal else done.exit_status
+        return Completed(host, status, _bytes(done.stdout), _bytes(done.stderr))
+
+    @property
+    def _become(self) -> tuple[str, ...]:
+        return ("sudo", "-n", "--") if self._settings.become == "sudo" else ()
 
     async def _execute(self, host: str, command: str, stdin: bytes) -> asyncssh.SSHCompletedProcess:
         """Run a command; a kept connection that proves dead before the command was sent is made again, once."""
@@ -216,9 +259,12 @@ class SshTransport:
 
 
 class _Line:
-    """The way to one host: its connection if there is one, and who may use it."""
+    """The way to one host: its connection and shell if there are any, and who may use it."""
 
     def __init__(self) -> None:
+        self.shell: KeptShell | None = None
+        self.opening = False
+        self.used = False
         self.connection: asyncssh.SSHClientConnection | None = None
         self.connecting = asyncio.Lock()
         self.channels = asyncio.Semaphore(CHANNELS_PER_HOST)
