@@ -1,8 +1,10 @@
-"""A rolling upgrade of 60 real hosts, six at a time: the engine beside the hosts' own work and an Ansible playbook.
+"""A rolling upgrade of 60 real hosts, six at a time: the engine, the hosts' own work, bare steps, an Ansible playbook.
 
 Eight steps: drain in HAProxy, wait for open sessions, prepare, install, configure, restart, wait until healthy, back
-into service. Nobody uses the hosts meanwhile; the package is in their caches. The hosts share this machine, so what the
-engine costs them (its host script, durable writes) slows them all, where on a real fleet each has its own CPU.
+into service. Nobody uses the hosts meanwhile; the package is in their caches. *Own work* is the scripts that the engine
+has the hosts run, with their checks; *bare steps* are what a person would write, without any. The hosts share this
+machine, so what the engine costs them (its host script, durable writes) slows them all, where on a real fleet each has
+its own CPU.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+import asyncssh
+
 from bench.cost import Cost, measure, median
 from bench.fleet_commands import Silent
 from bench.measured_lab import measured_lab, unmeasurable
 from bench.peers.ansible import Ansible
 from bench.peers.installed import Login, missing
 from bench.promise import Promise, judge
-from bench.rolling import bare, by_ansible, by_engine, fleet, steps
+from bench.rolling import bare, by_ansible, by_engine, fleet, own_work, steps
 from lab.state import LabState
 from takeoff.core.rollout_rules import batch_size
 from takeoff.engine.adoption import adopt
@@ -48,13 +52,13 @@ def main() -> int:
 
 async def _measure(lab: LabState, folder: Path) -> Iterator[Promise]:
     loaded = fleet.write_file(lab, folder / "lab.yml")
-    versions = [f"17.0.{number}-ee.0" for number in range(1, 3 * ROUNDS + 1)]
+    versions = [f"17.0.{number}-ee.0" for number in range(1, 4 * ROUNDS + 1)]
     fleet.publish(lab, versions)
     coming = iter(versions)
     environment = loaded.environment
     hosts = tuple(member.host.name for member in environment.members("main", "web"))
     batch = batch_size(environment.batch_for("web"), len(hosts))
-    costs: dict[str, list[Cost]] = {"engine": [], "hosts' own work": [], "Ansible": []}
+    costs: dict[str, list[Cost]] = {"engine": [], "hosts' own work": [], "bare steps": [], "Ansible": []}
     async with open_session(loaded, ShellCredentials(), Silent()) as session:
         await adopt(session, by=by_engine.BY)
     login = Login.of(environment, hosts)
@@ -69,7 +73,11 @@ async def _measure(lab: LabState, folder: Path) -> Iterator[Promise]:
             ):
                 costs["engine"].append(await measure(roll))
             version = await _warm_up(connections, hosts, next(coming))
-            costs["hosts' own work"].append(await measure(_call(bare.roll, connections, hosts, batch, version)))
+            scripts = own_work.scripts(environment, version, await _sha256(connections[hosts[0]], version))
+            costs["hosts' own work"].append(await measure(_call(bare.roll, connections, hosts, batch, scripts)))
+            version = await _warm_up(connections, hosts, next(coming))
+            scripts = bare.Scripts(before="", after=steps.on_host(version))
+            costs["bare steps"].append(await measure(_call(bare.roll, connections, hosts, batch, scripts)))
             version = await _warm_up(connections, hosts, next(coming))
             run = _call(asyncio.to_thread, by_ansible.roll, ansible, inventory, version)
             costs["Ansible"].append(await measure(run))
@@ -100,6 +108,11 @@ async def _connect(loaded: LoadedEnvironment, hosts: tuple[str, ...]) -> bare.Co
     names = (*hosts, fleet.BALANCER)
     opened = await asyncio.gather(*(bare.connect(loaded.environment, name) for name in names))
     return dict(zip(names, opened, strict=True))
+
+
+async def _sha256(connection: asyncssh.SSHClientConnection, version: str) -> str:
+    said = await bare.as_root(connection, f"sha256sum /var/cache/apt/archives/gitlab-ee_{version}_*.deb")
+    return said.split()[0]
 
 
 async def _warm_up(connections: bare.Connections, hosts: tuple[str, ...], version: str) -> str:

@@ -1,14 +1,16 @@
-"""What the hosts' own work takes in the engine's order: nothing but the steps, over connections that are there.
+"""The steps in the engine's order and nothing but them, over connections that are there.
 
-Six hosts are out at a time and the next begins as soon as one is back, as in the engine. A host runs its five steps as
-one script; nothing is journalled, fenced, detached or read again. While a host waits for the balancer, it is asked four
-times a second.
+Six hosts are out at a time and the next begins as soon as one is back, as in the engine. A host's steps are one script,
+or two with a look at its sessions between them, which no correct deploy can do without: a reload may have put back what
+was drained. Nothing is journalled, fenced, detached or looked at twice. While a host waits for the balancer, it is
+asked four times a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 import asyncssh
 
@@ -21,6 +23,13 @@ from takeoff.core.environment import Environment
 POLL_S = 0.25
 
 Connections = dict[str, asyncssh.SSHClientConnection]
+
+
+class Scripts(NamedTuple):
+    """A host's steps: those after which its sessions are looked at once more, if any, and all others."""
+
+    before: str
+    after: str
 
 
 class _Balancer:
@@ -38,16 +47,18 @@ class _Balancer:
         await as_root(self._connection, steps.set_state(host, state))
 
 
-async def roll(connections: Connections, hosts: tuple[str, ...], batch: int, version: str) -> None:
+async def roll(connections: Connections, hosts: tuple[str, ...], batch: int, scripts: Scripts) -> None:
     """Upgrade the hosts."""
     balancer, few = _Balancer(connections[BALANCER]), asyncio.Semaphore(batch)
-    script = steps.on_host(version)
 
     async def upgrade(host: str) -> None:
         async with few:
             await balancer.put(host, "drain")
             await balancer.until(host, lambda status: not status.open)
-            await as_root(connections[host], script)
+            if scripts.before:
+                await as_root(connections[host], scripts.before)
+                await balancer.until(host, lambda status: not status.open)
+            await as_root(connections[host], scripts.after)
             await balancer.until(host, lambda status: status.check_passes)
             await balancer.put(host, "ready")
             await balancer.until(host, lambda status: status.serving)

@@ -26,6 +26,7 @@ class SshHost:
         logins: how many logins there have been.
         running_commands: how many commands run now.
         commands: how many commands were begun.
+        input_bytes: what all of them were sent.
         most_commands: how many commands have run at the same time, over all connections.
         hang: commands are taken, and never answered.
     """
@@ -37,6 +38,7 @@ class SshHost:
     connections: set[asyncssh.SSHServerConnection] = field(default_factory=set)
     logins: int = 0
     commands: int = 0
+    input_bytes: int = 0
     most_commands: int = 0
     hang: bool = False
     acceptor: asyncssh.SSHAcceptor | None = None
@@ -73,7 +75,7 @@ class SshHost:
             start_new_session=True,
         )
         pumps = [
-            asyncio.create_task(_feed(process, shell)),
+            asyncio.create_task(self._feed(process, shell)),
             asyncio.create_task(_pump(shell.stdout, process.stdout)),
             asyncio.create_task(_pump(shell.stderr, process.stderr)),
         ]
@@ -96,14 +98,14 @@ class SshHost:
                 await shell.wait()
             await asyncio.gather(closed, ended, *pumps, return_exceptions=True)
 
-
-async def _feed(process: asyncssh.SSHServerProcess[bytes], shell: asyncio.subprocess.Process) -> None:
-    assert shell.stdin is not None
-    with contextlib.suppress(OSError, asyncssh.Error):
-        while data := await process.stdin.read(65536):
-            shell.stdin.write(data)
-            await shell.stdin.drain()
-    shell.stdin.close()
+    async def _feed(self, process: asyncssh.SSHServerProcess[bytes], shell: asyncio.subprocess.Process) -> None:
+        assert shell.stdin is not None
+        with contextlib.suppress(OSError, asyncssh.Error):
+            while data := await process.stdin.read(65536):
+                self.input_bytes += len(data)
+                shell.stdin.write(data)
+                await shell.stdin.drain()
+        shell.stdin.close()
 
 
 async def _pump(source: asyncio.StreamReader | None, target: asyncssh.SSHWriter[bytes]) -> None:

@@ -96,6 +96,22 @@ async def test_a_script_changes_nothing_for_the_next_one(transport: SshTransport
     assert not done.text.endswith("\n/\n")
 
 
+async def test_each_script_of_many_is_itself_when_it_comes_again(transport: SshTransport) -> None:
+    scripts = [f'printf "%s|" "$@" {number}' for number in range(8)]
+
+    said = [(await transport.run("web-01", script, (" a\n b", "\\"))).text for script in (*scripts, *scripts)]
+
+    assert said == [f" a\n b|\\|{number}|" for number in (*range(8), *range(8))]
+
+
+async def test_a_text_that_was_sent_before_is_not_sent_again(transport: SshTransport, host: SshHost) -> None:
+    script = ": " + "x" * 100_000 + "\nexit $#"
+    for words in ((), ("a",), ("a b", "c")):
+        assert (await transport.run("web-01", script, words)).exit_status == len(words)
+
+    assert host.input_bytes < 110_000
+
+
 async def test_a_trap_runs_when_its_script_ends(transport: SshTransport) -> None:
     done = await transport.run("web-01", "trap 'echo left' EXIT; echo right; exit 4")
 

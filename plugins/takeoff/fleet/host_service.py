@@ -12,7 +12,7 @@ from takeoff.core.operation import Lease
 from takeoff.fleet.load_balancer import LoadBalancers
 from takeoff.fleet.protocols import Clock, Progress
 
-POLL_S = 0.5
+POLL_S = 0.25
 """Time between two looks while something is awaited; hosts that wait at the same time share one look."""
 
 WATCH_S = 2.0

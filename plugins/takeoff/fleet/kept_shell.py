@@ -15,17 +15,18 @@ from typing import NamedTuple, Self
 import asyncssh
 
 _LOOP = """
-while read -r takeoff_bytes takeoff_input; do
-    if [ "$takeoff_bytes" = 0 ]; then
-        printf '\n%s\n' "$1"
+while read -r takeoff_bytes takeoff_place takeoff_input takeoff_words; do
+    if [ "$takeoff_bytes" = ping ]; then
+        printf '\\n%s\\n' "$1"
         continue
     fi
-    takeoff_script=$(head -c "$takeoff_bytes")
+    [ "$takeoff_bytes" = 0 ] || eval "takeoff_text_$takeoff_place=\\$(head -c $takeoff_bytes)"
+    eval "takeoff_text=\\$takeoff_text_$takeoff_place"
     if [ "$takeoff_input" = 0 ]; then
-        (eval "$takeoff_script") </dev/null
+        (eval "set -- $takeoff_words"; eval "$takeoff_text") </dev/null
     else
         head -c "$takeoff_input" | {
-            (eval "$takeoff_script")
+            (eval "set -- $takeoff_words"; eval "$takeoff_text")
             takeoff_status=$?
             while read -r _; do :; done
             exit "$takeoff_status"
@@ -36,7 +37,11 @@ while read -r takeoff_bytes takeoff_input; do
     printf '\\n%s\\n' "$1" >&2
 done
 """
-"""Input that a script leaves is read to its end, or it would be taken for the next script."""
+"""Input that a script leaves is read to its end, or it would be taken for the next script. A text that came before is
+not sent again: the shell has it in the place that it was given."""
+
+_PLACES = 4
+"""Texts that a shell keeps; any further one takes the last place anew each time."""
 
 _SIGNALS = range(129, 129 + 64)
 """What a shell gives as the exit status of a command that a signal has ended."""
@@ -62,6 +67,7 @@ class KeptShell:
         self.connection = connection
         self.busy = False
         self._mark = secrets.token_hex(16)
+        self._places: dict[str, int] = {}
         self._output = bytearray()
         self._errors = bytearray()
         self._answer: asyncio.Future[bool] | None = None
@@ -95,7 +101,7 @@ class KeptShell:
             return False
         self._answer = asyncio.get_running_loop().create_future()
         try:
-            self._channel.write(b"0 0\n")
+            self._channel.write(b"ping\n")
         except BrokenPipeError:
             return False
         return await self._answer
@@ -108,9 +114,18 @@ class KeptShell:
         """
         if self._channel is None:
             return None
-        text = f"set -- {shlex.join(arguments)}\n{script}\n".encode()
+        words = shlex.join(arguments)
+        if "\n" in words:  # they stand in one line
+            script, words = f"set -- {words}\n{script}", ""
+        place = self._places.get(script)
+        text = b"" if place is not None else script.encode() + b"\n"
+        if place is None:
+            place = len(self._places)
+            if place < _PLACES:
+                self._places[script] = place
+        head = f"{len(text)} {place} {len(stdin)} {words}\n".encode()
         self._end = asyncio.get_running_loop().create_future()
-        self._channel.write(b"%d %d\n" % (len(text), len(stdin)) + text + stdin)
+        self._channel.write(head + text + stdin)
         return await self._end
 
     def close(self) -> None:

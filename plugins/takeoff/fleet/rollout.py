@@ -113,7 +113,7 @@ class _Rollout:
         self.batch = batch_size(environment.batch_for(role, rollback=rollback), len(hosts))
         self.floor = floor_count(environment.floor_for(role), len(everywhere))
         self.budget = Budget.of(environment.failure_budget, len(hosts))
-        self.serving = ServingHosts(fleet, self.recipe, tuple(everywhere))
+        self.serving = ServingHosts(fleet, self.recipe, tuple(everywhere), self.floor)
         self.outcomes: dict[str, HostOutcome] = {}
         self.waiting: list[str] = []
         self.moving: dict[asyncio.Task[None], str] = {}

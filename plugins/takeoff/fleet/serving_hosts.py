@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 
 from takeoff.core.errors import HostError
@@ -29,7 +30,7 @@ class ServingHosts:
         hosts: their names.
     """
 
-    def __init__(self, fleet: Fleet, recipe: RoleRecipe, hosts: tuple[str, ...]) -> None:
+    def __init__(self, fleet: Fleet, recipe: RoleRecipe, hosts: tuple[str, ...], floor: int) -> None:
         self.hosts = hosts
         self._fleet = fleet
         self._recipe = recipe
@@ -37,6 +38,9 @@ class ServingHosts:
         self._looks: dict[str, tuple[float, HostLook | HostError]] = {}
         # However large the role, at most 20 looks a second are spent on the moments that need fresh ones.
         self._fresh_s = min(HEALTH_AGE_S, max(FRESH_S, len(self._unbalanced) / 20))
+        self._age_s = HEALTH_AGE_S
+        if floor == 0:  # Every host may leave, whoever serves: the first look is enough.
+            self._fresh_s = self._age_s = math.inf
         self._few = asyncio.Semaphore(LOOKS_AT_ONCE)
 
     async def first_look(self, hosts: Iterable[str]) -> dict[str, HostLook | HostError]:
@@ -70,7 +74,7 @@ class ServingHosts:
         Raises:
             BalancerSilent: a balancer gives no answer.
         """
-        since = self._fleet.clock.monotonic() - (self._fresh_s if fresh else HEALTH_AGE_S)
+        since = self._fleet.clock.monotonic() - (self._fresh_s if fresh else self._age_s)
         await self._look(host for host in self._unbalanced if self._looks[host][0] < since)
         standing = await self._fleet.balancers.look(self.hosts, max_age_s=_STANDING_AGE_S)
         balanced = {host for host, stands in standing.items() if stands.serving}
