@@ -61,9 +61,11 @@ class SimulatedHost:
     on_restart: Callable[[str], None] = lambda host: None
     pending: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
+    looks: int = 0
 
     def look(self) -> Completed:
         """Answer the look at version and health."""
+        self.looks += 1
         health = "answers 200" if self.healthy else "answers 503"
         text = (
             f"version={self.version}\nstatus={self.status if self.version else ''}\nunfinished={self.unfinished}\n"

@@ -66,6 +66,15 @@ def test_rule_2_the_floor_counts_a_role_without_balancer_by_its_hosts_health() -
     assert simulated.breaches == []
 
 
+def test_a_floor_of_zero_asks_hosts_without_balancer_only_before_and_after_their_own_change() -> None:
+    simulated = SimulatedFleet(environment_of({"main": {"sidekiq": 8}}, batch=1, floor=0))
+    simulated.hosts["main-sidekiq-8"].version = NEW
+
+    assert run_virtually(roll_out(simulated.fleet, simulated.lease(), "sidekiq")).good
+
+    assert [host.looks for name, host in simulated.hosts.items() if "sidekiq" in name] == [2] * 7 + [1]
+
+
 def test_rule_2_a_host_without_balancer_is_not_restarted_when_another_fell_ill_while_it_was_prepared() -> None:
     simulated = SimulatedFleet(environment_of({"main": {"sidekiq": 3}}, batch=1, floor=2))
 
