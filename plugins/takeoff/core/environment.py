@@ -239,8 +239,10 @@ class Environment(StrictModel):
     def servers_of(self, host: str) -> dict[str, tuple[ServerName, ...]]:
         """Map each balancer's name to the servers that a host is there; balancers that do not know it are left out."""
         member = next((m for m in self.members() if m.host.name == host), None)
-        if member is None:
-            return {}
+        return {} if member is None else self.servers_of_member(member)
+
+    def servers_of_member(self, member: Member) -> dict[str, tuple[ServerName, ...]]:
+        """As :meth:`servers_of`, where the host's stage and role are known: nothing is searched for."""
         named = {b.name: b.servers_of(*member) for b in self.load_balancers}
         return {name: servers for name, servers in named.items() if servers}
 

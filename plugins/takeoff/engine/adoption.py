@@ -41,7 +41,8 @@ async def adopt(session: Session, *, by: str) -> Record:
 
 async def _facts_of_all(session: Session) -> list[HostFacts]:
     """Ask every host; all are heard before the first silent one is told of."""
-    asked = (read_facts(session.fleet.script, host) for host in session.environment.fleet)
+    script = session.fleet.script
+    asked = (read_facts(script, host) for host in session.environment.fleet)
     answers = await asyncio.gather(*asked, return_exceptions=True)
     if failures := [answer for answer in answers if isinstance(answer, BaseException)]:
         raise failures[0]

@@ -93,7 +93,7 @@ class LoadBalancers:
     """
 
     def __init__(self, environment: Environment, script: HostScript, clock: Clock) -> None:
-        self._servers = {m.host.name: environment.servers_of(m.host.name) for m in environment.members()}
+        self._servers = {m.host.name: environment.servers_of_member(m) for m in environment.members()}
         self._balancers = {
             balancer.name: _Asked(_socket(balancer, script), clock) for balancer in environment.load_balancers
         }
