@@ -6,8 +6,9 @@ unfinished= skipping=0
 [ ! "$skip_file" ] || [ ! -e "$root$skip_file" ] || skipping=1
 healthy=0
 # A host without a curl of its own has the one that GitLab's package brings along.
-curl=$(command -v curl) || curl=$root/opt/gitlab/embedded/bin/curl
-if [ "$url" ] && [ ! -x "$curl" ]; then
+curl=curl
+command -v curl >/dev/null || curl=$root/opt/gitlab/embedded/bin/curl
+if [ "$url" ] && ! command -v "$curl" >/dev/null; then
     said="$url cannot be asked: install curl on the host, or give the role a health command"
 elif [ "$url" ]; then
     said=$("$curl" --silent --show-error --max-time "$limit" --output /dev/null --write-out '%{http_code}' "$url" 2>&1) || :
@@ -23,5 +24,8 @@ elif said=$(timeout "$limit" sh -c "$command" 2>&1); then
 else
     said="$command exits $?: $said"
 fi
+case $said in *'
+'*) said=$(printf '%s' "$said" | tr '\n' ' ') ;; esac
+[ "${#said}" -le 400 ] || said=$(printf '%s' "$said" | tail -c 400)
 printf 'version=%s\nstatus=%s\nunfinished=%s\nskip_file=%s\nhealthy=%s\nhealth=%s\n' \
-    "${status#* }" "${status%% *}" "$unfinished" "$skipping" "$healthy" "$(printf '%s' "$said" | tr '\n' ' ' | tail -c 400)"
+    "${status#* }" "${status%% *}" "$unfinished" "$skipping" "$healthy" "$said"
