@@ -29,7 +29,6 @@ class HostCommand:
 
 
 @functools.cache
-@functools.cache
 def script_text(*names: str) -> str:
     """Join scripts of this folder, after what all of them begin with."""
     folder = resources.files("takeoff.fleet.commands")
