@@ -69,9 +69,9 @@ def test_a_waiting_approval_leaves_room_for_the_next_runs(bag):
     assert (dag.max_active_runs, dag.is_paused_upon_creation, dag.catchup) == (16, False, False)
 
 
-def test_nobodys_answer_counts_as_no_and_an_answer_may_have_a_comment(bag):
+def test_nobodys_answer_counts_as_no_and_an_answer_may_have_a_comment_and_name_whom_it_is_for(bag):
     approve = bag.dags["deploy_gstg"].get_task("post_deploy.approve")
-    assert (approve.defaults, list(approve.params)) == (["Reject"], ["comment"])
+    assert (approve.defaults, set(approve.params)) == (["Reject"], {"comment", "requested_by"})
 
 
 def test_a_person_may_give_version_reason_and_skips_and_nothing_is_required(bag):

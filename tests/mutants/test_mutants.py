@@ -153,7 +153,7 @@ MUTANTS = {
         "fleet/migrations.py", "if left := await pending(fleet):", "if left := ():",
         MIGRATIONS, "leave_some_pending"),
     "point of no return not recorded": Mutant(
-        "engine/post_deploy_work.py", "    await part.tell(PointOfNoReturn(version=version, names=names))\n", "",
+        "engine/post_deploy_work.py", "await part.tell(PointOfNoReturn(version=version, names=names))", "pass",
         CRASHES, UNDISTURBED),
 }  # fmt: skip
 
