@@ -15,6 +15,10 @@ BENCH_VENV := .venv-bench
 BENCH_INSTALLED := $(BENCH_VENV)/installed
 PYTEST = $(BIN)/python -m pytest
 
+# Where tests of these levels are: not to read all the others once more for each level (tests/tooling/test_levels.py).
+LAB_TESTS := tests/airflow tests/cli tests/lab
+ALONE_TESTS := tests/dags tests/lab
+
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
@@ -37,8 +41,8 @@ down: $(INSTALLED)  ## stop all that the demo started
 test: lint  ## lint, then all tests: pure ones, then against the lab and in a real Airflow
 	@.ci/debian-packages tests/debian-packages.txt
 	@$(PYTEST) -m "not lab and not airflow and not alone and not soak" -n auto
-	@$(PYTEST) -m "(lab or airflow) and not alone and not soak" -n auto --dist loadscope --timeout 900
-	@$(PYTEST) -m "alone and not soak" --timeout 300
+	@$(PYTEST) $(LAB_TESTS) -m "(lab or airflow) and not alone and not soak" -n auto --dist loadscope --timeout 900
+	@$(PYTEST) $(ALONE_TESTS) -m "alone and not soak" --timeout 300
 
 soak: $(INSTALLED)  ## the tests that run for minutes
 	@$(PYTEST) -m soak --timeout 3600
