@@ -49,15 +49,19 @@ class Follower:
         """
         self._until(self._is_known, patience, f"Airflow has not read {self._dag_id} within {patience:.0f} s")
 
-    def known_runs(self) -> set[str]:
-        """Ids of the runs so far, to tell a new one from them."""
-        return {run.run_id for run in self._api.runs(self._dag_id)}
+    def past_runs(self) -> set[str]:
+        """Ids of the runs that can deploy nothing new: they are over, or past the task that takes the lease."""
+        return {
+            run.run_id
+            for run in self._api.runs(self._dag_id)
+            if run.state in OVER or self._api.task_states(run.dag_id, run.run_id).get(LEASE) in TOLD
+        }
 
-    def wait_for_deploying_run(self, before: Collection[str], patience: float = 120) -> Run:
-        """Wait for the run that begins to deploy, among those that were not there before.
+    def wait_for_deploying_run(self, past: Collection[str], patience: float = 120) -> Run:
+        """Wait for the run that begins to deploy, among those that were not past before.
 
-        At a full hour the schedule starts one too; whichever takes the lease first deploys, and the other
-        ends quietly.
+        The schedule starts one too, at a full hour or when Airflow first reads the DAG; whichever takes the lease first
+        deploys, and the other ends quietly.
 
         Raises:
             LabError: none did.
@@ -65,7 +69,7 @@ class Follower:
         found: list[Run] = []
 
         def look() -> bool:
-            fresh = [run for run in self._api.runs(self._dag_id) if run.run_id not in before]
+            fresh = [run for run in self._api.runs(self._dag_id) if run.run_id not in past]
             found[:] = [run for run in fresh if self._api.task_states(run.dag_id, run.run_id).get(LEASE) == "success"]
             return bool(found)
 

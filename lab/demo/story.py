@@ -86,10 +86,10 @@ class Story:
         self._follower.wait_until_known()
         version = self._next_version()
         self._say(f"Publishing {version}, and ringing Airflow's asset, as the package's pipeline would")
+        past = self._follower.past_runs()
         self._scene.publish(version)
-        before = self._follower.known_runs()
         self._scene.api.ring(package_asset(ENVIRONMENT), {"version": version})
-        self._run = self._follower.wait_for_deploying_run(before)
+        self._run = self._follower.wait_for_deploying_run(past)
         self._run_id = self._run.run_id
         return version
 
