@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from takeoff.core.environment import SshSettings
 from takeoff.core.errors import HostUnreachable
 from takeoff.core.hosts import Host
 from takeoff.fleet.connections import SshTransport
+from takeoff.fleet.kept_shell import SHELL_LOOP
 from takeoff.fleet.ssh_credentials import SshCredentials
 from tests.fleet.ssh_hosts import SshHost, SshHosts
 
@@ -60,6 +62,18 @@ async def test_a_script_gets_its_arguments_and_input_and_gives_output_error_and_
 
     assert done.stdout == b"a b|$(touch x)|'\"\\||-n|\x00\xff\n"
     assert (done.exit_status, done.error_text) == (7, "oops\n")
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize(("end", "ran"), [("\n#mark", True), ("", False)], ids=["whole", "cut"])
+def test_a_script_that_a_broken_connection_has_cut_is_not_run(tmp_path: Path, shell: str, end: str, ran: bool) -> None:
+    sent = f"touch ran{end}"
+    size = len(sent) if ran else len(sent) + 20
+    command = [shell, "-c", SHELL_LOOP, "takeoff", "mark"]
+    done = subprocess.run(
+        command, input=f"{size} 0 0 \n{sent}".encode(), cwd=tmp_path, capture_output=True, check=False
+    )
+    assert ((tmp_path / "ran").exists(), done.returncode) == (ran, 0 if ran else 65)
 
 
 async def test_a_long_script_and_a_long_input_arrive_whole(transport: SshTransport) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 
 import asyncssh
 
-_LOOP = """
+SHELL_LOOP = """
 while read -r takeoff_bytes takeoff_place takeoff_input takeoff_words; do
     if [ "$takeoff_bytes" = ping ]; then
         printf '\\n%s\\n' "$1"
@@ -22,6 +22,7 @@ while read -r takeoff_bytes takeoff_place takeoff_input takeoff_words; do
     fi
     [ "$takeoff_bytes" = 0 ] || eval "takeoff_text_$takeoff_place=\\$(head -c $takeoff_bytes)"
     eval "takeoff_text=\\$takeoff_text_$takeoff_place"
+    case $takeoff_text in *"#$1") ;; *) exit 65 ;; esac
     if [ "$takeoff_input" = 0 ]; then
         (eval "set -- $takeoff_words"; eval "$takeoff_text") </dev/null
     else
@@ -38,7 +39,8 @@ while read -r takeoff_bytes takeoff_place takeoff_input takeoff_words; do
 done
 """
 """Input that a script leaves is read to its end, or it would be taken for the next script. A text that came before is
-not sent again: the shell has it in the place that it was given."""
+not sent again: the shell has it in the place that it was given. Each text ends with the mark: one that a broken
+connection has cut is not run."""
 
 _PLACES = 4
 """Texts that a shell keeps; any further one takes the last place anew each time."""
@@ -86,7 +88,7 @@ class KeptShell:
             asyncssh.Error: the host opens no channel.
         """
         shell = cls(connection)
-        command = "exec " + shlex.join([*become, "sh", "-c", _LOOP, "takeoff", shell._mark])
+        command = "exec " + shlex.join([*become, "sh", "-c", SHELL_LOOP, "takeoff", shell._mark])
         shell._channel, _ = await connection.create_session(lambda: _Session(shell), command, encoding=None)
         return shell
 
@@ -118,7 +120,7 @@ class KeptShell:
         if "\n" in words:  # they stand in one line
             script, words = f"set -- {words}\n{script}", ""
         place = self._places.get(script)
-        text = b"" if place is not None else script.encode() + b"\n"
+        text = b"" if place is not None else f"{script}\n#{self._mark}".encode()
         if place is None:
             place = len(self._places)
             if place < _PLACES:
