@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from takeoff.core.environment import Environment
-from takeoff.core.operation import OperationDraft, OperationKind
+from takeoff.core.operation import Lease, OperationDraft, OperationKind
+from takeoff.engine.drivers import new_driver
 from takeoff.engine.requested import placements
 from takeoff.engine.session import Session
 from takeoff.engine.shell_credentials import ShellCredentials
@@ -15,6 +16,9 @@ from takeoff.fleet.host_script import HostScript
 from takeoff.fleet.journal import HostJournal
 from takeoff.fleet.lease import JournalLeases
 from tests.fleet.shell_hosts import ShellHosts
+
+FIRST, NEXT = "17.0.0-ee.0", "17.1.0-ee.0"
+"""What is adopted, and what is deployed first."""
 
 
 class Lines:
@@ -61,6 +65,12 @@ def draft(
         "requested_by": "maria",
     }
     return OperationDraft(**(values | more))
+
+
+async def opened(session: Session, kind: OperationKind = OperationKind.DEPLOY) -> Lease:
+    """An operation to the next version, in somebody's name."""
+    wanted = draft(session.environment, NEXT, kind)
+    return await session.leases.open(wanted, new_driver("lease", "maria"), check=lambda record: None)
 
 
 def install(hosts: ShellHosts, environment: Environment, versions: dict[str, str]) -> None:

@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from takeoff.core.environment import Environment
-from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import Halted, Superseded
-from takeoff.core.operation import Lease, OperationKind
+from takeoff.core.operation import OperationKind
 from takeoff.core.rollout_rules import Halt
 from takeoff.core.task_ids import TaskKind, TaskSpec
-from takeoff.engine.adoption import adopt
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.halting import HaltAsked
 from takeoff.engine.holds import pause, resume
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.session import Session
 from takeoff.engine.tasks import run_task
-from tests.core.conftest import SMALL
-from tests.engine.sessions import draft, install, session_on
-from tests.fleet.job_processes import end_jobs
-from tests.fleet.shell_hosts import ShellHosts
+from tests.engine.sessions import opened
 
 V0, V1 = "17.0.0-ee.0", "17.1.0-ee.0"
 ROLLOUT = TaskSpec("main.web", TaskKind.ROLLOUT, "main", "web")
-
-
-@pytest.fixture
-async def session(tmp_path: Path) -> AsyncIterator[Session]:
-    environment: Environment = parse_environment(SMALL, "lab.yml").environment
-    hosts = ShellHosts(tmp_path / "hosts")
-    install(hosts, environment, dict.fromkeys(environment.fleet, V0))
-    session = session_on(hosts, environment)
-    await adopt(session, by="maria")
-    yield session
-    end_jobs(tmp_path / "hosts")
-
-
-async def opened(session: Session, kind: OperationKind = OperationKind.DEPLOY) -> Lease:
-    wanted = draft(session.environment, V1, kind)
-    return await session.leases.open(wanted, new_driver("lease", "maria"), check=lambda record: None)
 
 
 @pytest.mark.parametrize("after", ["host", "batch"])

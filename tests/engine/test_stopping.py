@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import Halted
-from takeoff.core.operation import Lease, OperationKind
+from takeoff.core.operation import OperationKind
 from takeoff.core.rollout_rules import Halt
 from takeoff.core.task_ids import MIGRATIONS, TaskKind, TaskSpec
 from takeoff.core.verdict import migrating_since
 from takeoff.engine import carrying_out, tasks
-from takeoff.engine.adoption import adopt
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.halting import HaltAsked
 from takeoff.engine.holds import pause
@@ -24,32 +20,13 @@ from takeoff.engine.post_deploy import POST_DEPLOY_TASK
 from takeoff.engine.session import Session
 from takeoff.engine.task_result import TaskResult
 from takeoff.engine.tasks import run_task
-from tests.core.conftest import SMALL
-from tests.engine.sessions import draft, install, session_on
-from tests.fleet.job_processes import end_jobs
-from tests.fleet.shell_hosts import ShellHosts
+from tests.engine.sessions import opened
 
 V0, V1 = "17.0.0-ee.0", "17.1.0-ee.0"
 ROLLOUT = TaskSpec("main.web", TaskKind.ROLLOUT, "main", "web")
 MIGRATE = TaskSpec(MIGRATIONS, TaskKind.MIGRATIONS)
 QA = TaskSpec("main.qa", TaskKind.QA, "main")
 FINISH = TaskSpec("finish", TaskKind.FINISH)
-
-
-@pytest.fixture
-async def session(tmp_path: Path) -> AsyncIterator[Session]:
-    environment = parse_environment(SMALL, "lab.yml").environment
-    hosts = ShellHosts(tmp_path / "hosts")
-    install(hosts, environment, dict.fromkeys(environment.fleet, V0))
-    session = session_on(hosts, environment)
-    await adopt(session, by="maria")
-    yield session
-    end_jobs(tmp_path / "hosts")
-
-
-async def opened(session: Session, kind: OperationKind = OperationKind.DEPLOY) -> Lease:
-    wanted = draft(session.environment, V1, kind)
-    return await session.leases.open(wanted, new_driver("lease", "maria"), check=lambda record: None)
 
 
 async def notes(session: Session) -> list[str]:
@@ -66,6 +43,15 @@ class Endless:
         self.begun.set()
         await asyncio.Event().wait()
         raise AssertionError("it never ends")
+
+
+async def begun(session: Session, monkeypatch: pytest.MonkeyPatch, task: TaskSpec) -> asyncio.Task[TaskResult]:
+    """Have a task run whose work does not end."""
+    endless = Endless()
+    monkeypatch.setattr(tasks, "_WORK", {task.kind: endless})
+    working = asyncio.create_task(run_task(session, "lab-1", task, new_driver(task.id, "maria")))
+    await endless.begun.wait()
+    return working
 
 
 @pytest.mark.parametrize("task", [ROLLOUT, MIGRATE, FINISH], ids=lambda task: task.id)
@@ -102,10 +88,7 @@ async def test_rule_3_migrations_that_are_left_running_are_noted_and_never_told_
 ) -> None:
     kind = OperationKind.POST_DEPLOY if task is POST_DEPLOY_TASK else OperationKind.DEPLOY
     await opened(session, kind)
-    endless = Endless()
-    monkeypatch.setattr(tasks, "_WORK", {task.kind: endless})
-    working = asyncio.create_task(run_task(session, "lab-1", task, new_driver(task.id, "maria")))
-    await endless.begun.wait()
+    working = await begun(session, monkeypatch, task)
     session.stop.ask("maria", "Ctrl-C")
     working.cancel()
     with pytest.raises(Halted, match="goes on without us, and the next try attaches to it; the lease is kept"):
@@ -121,10 +104,7 @@ async def test_rule_3_a_pause_that_stops_the_operation_lets_migrations_that_run_
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await opened(session)
-    endless = Endless()
-    monkeypatch.setattr(tasks, "_WORK", {MIGRATE.kind: endless})
-    killed = asyncio.create_task(run_task(session, "lab-1", MIGRATE, new_driver(MIGRATIONS, "maria")))
-    await endless.begun.wait()
+    killed = await begun(session, monkeypatch, MIGRATE)
     killed.cancel()
     await asyncio.gather(killed, return_exceptions=True)
     await pause(session, by="omar", reason="incident 12", stop_after="host")
@@ -143,10 +123,7 @@ async def test_whoever_leaves_at_once_is_not_kept_by_the_journal(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await opened(session)
-    endless = Endless()
-    monkeypatch.setattr(tasks, "_WORK", {MIGRATE.kind: endless})
-    working = asyncio.create_task(run_task(session, "lab-1", MIGRATE, new_driver(MIGRATIONS, "maria")))
-    await endless.begun.wait()
+    working = await begun(session, monkeypatch, MIGRATE)
     before = await session.journal.read()
     session.stop.ask("maria", "Ctrl-C")
     session.stop.at_once = True
