@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,10 +17,11 @@ from takeoff.fleet.clock import SystemClock
 from takeoff.fleet.host_script import HostScript
 from takeoff.fleet.journal import HostJournal
 from takeoff.fleet.lease import JournalLeases
+from tests.fleet.job_processes import end_jobs
 from tests.fleet.shell_hosts import ShellHosts
 
-FIRST, NEXT = "17.0.0-ee.0", "17.1.0-ee.0"
-"""What is adopted, and what is deployed first."""
+V0, V1, V2 = "17.0.0-ee.0", "17.1.0-ee.0", "17.2.0-ee.0"
+"""What is adopted, what is deployed first, and what comes after it."""
 
 
 class Lines:
@@ -67,9 +70,9 @@ def draft(
     return OperationDraft(**(values | more))
 
 
-async def opened(session: Session, kind: OperationKind = OperationKind.DEPLOY) -> Lease:
-    """An operation to the next version, in somebody's name."""
-    wanted = draft(session.environment, NEXT, kind)
+async def opened(session: Session, version: str = V1, kind: OperationKind = OperationKind.DEPLOY, **more: Any) -> Lease:
+    """An operation, in somebody's name."""
+    wanted = draft(session.environment, version, kind, **more)
     return await session.leases.open(wanted, new_driver("lease", "maria"), check=lambda record: None)
 
 
@@ -81,3 +84,12 @@ def install(hosts: ShellHosts, environment: Environment, versions: dict[str, str
         query = folder / "dpkg-query"
         query.write_text(f"#!/bin/sh\nprintf 'install ok installed\\t{version}\\n'\n")
         query.chmod(0o755)
+
+
+@contextmanager
+def installed_hosts(folder: Path, environment: Environment) -> Iterator[ShellHosts]:
+    """Hosts on the first version; jobs that are left running are ended."""
+    hosts = ShellHosts(folder)
+    install(hosts, environment, dict.fromkeys(environment.fleet, V0))
+    yield hosts
+    end_jobs(folder)

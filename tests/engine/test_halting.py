@@ -18,7 +18,6 @@ from takeoff.engine.session import Session
 from takeoff.engine.tasks import run_task
 from tests.engine.sessions import opened
 
-V0, V1 = "17.0.0-ee.0", "17.1.0-ee.0"
 ROLLOUT = TaskSpec("main.web", TaskKind.ROLLOUT, "main", "web")
 
 
@@ -41,7 +40,7 @@ async def test_an_ordinary_pause_lets_the_open_operation_go_on(session: Session)
 
 async def test_a_pause_stops_no_operation_that_opens_after_it(session: Session) -> None:
     await pause(session, by="omar", reason="incident 12", stop_after="host")
-    part = OperationPart.of(session, await opened(session, OperationKind.ROLLBACK))
+    part = OperationPart.of(session, await opened(session, kind=OperationKind.ROLLBACK))
     assert await HaltAsked(part)() is None
 
 

@@ -12,7 +12,7 @@ from takeoff.core.environment import Environment
 from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import AuthorityDoubtful, Refused, Superseded
 from takeoff.core.journal_entries import LeftBehind, PointOfNoReturn, PostDeployFinished, TaskStarted
-from takeoff.core.operation import Lease, OperationKind, Outcome
+from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.task_ids import POST_DEPLOY
 from takeoff.core.verdict import NO_RETURN, rollback_verdict
 from takeoff.engine.adoption import adopt
@@ -27,49 +27,32 @@ from takeoff.engine.rollback_verdict import RollbackRequest
 from takeoff.engine.rolling_back import pause_deploys, verdict_for
 from takeoff.engine.session import Session
 from tests.core.conftest import SMALL
-from tests.engine.sessions import draft, install, session_on
+from tests.engine.sessions import V0, V1, V2, install, opened, session_on
 from tests.fleet.shell_hosts import ShellHosts
 
-V0, V1, V2 = "17.0.0-ee.0", "17.1.0-ee.0", "17.2.0-ee.0"
 LOSSES = ("rebuilt empty", "replaced", "older than a copy")
 
 
 @pytest.fixture
-def environment() -> Environment:
-    return parse_environment(SMALL, "lab.yml").environment
-
-
-@pytest.fixture
-def hosts(tmp_path: Path, environment: Environment) -> ShellHosts:
-    hosts = ShellHosts(tmp_path / "hosts")
-    install(hosts, environment, dict.fromkeys(environment.fleet, V1))
-    return hosts
-
-
-async def deploy(session: Session, version: str, kind: OperationKind = OperationKind.DEPLOY) -> Lease:
-    wanted = draft(session.environment, version, kind)
-    return await session.leases.open(wanted, new_driver("lease", "maria"), check=lambda record: None)
-
-
-@pytest.fixture
-async def last(hosts: ShellHosts, environment: Environment, tmp_path: Path) -> OperationPart:
+async def last(hosts: ShellHosts, unadopted: Session, tmp_path: Path) -> OperationPart:
     """An open deploy to V2, after a point of no return of V1, a host left behind and a pause."""
-    session = session_on(hosts, environment)
+    session = unadopted
+    install(hosts, session.environment, dict.fromkeys(session.environment.fleet, V1))
     await adopt(session, by="maria")
-    await session.leases.close(await deploy(session, V1), Outcome.SUCCEEDED, by="maria")
+    await session.leases.close(await opened(session, V1), Outcome.SUCCEEDED, by="maria")
     shutil.copytree(hosts.state("deploy-01"), tmp_path / "backup")
-    migrating = OperationPart.of(session, await deploy(session, V1, OperationKind.POST_DEPLOY))
+    migrating = OperationPart.of(session, await opened(session, V1, OperationKind.POST_DEPLOY))
     await migrating.tell(PointOfNoReturn(version=V1, names=("1 a",)), PostDeployFinished(version=V1))
     await session.leases.close(migrating.lease, Outcome.SUCCEEDED, by="maria")
     await pause(session, by="maria", reason="disk trouble")
-    part = OperationPart.of(session, await deploy(session, V2))
+    part = OperationPart.of(session, await opened(session, V2))
     await part.tell(LeftBehind(host="web-02", reason="down"))
     return part
 
 
 @pytest.fixture(params=LOSSES)
 def after_loss(
-    request: pytest.FixtureRequest, hosts: ShellHosts, environment: Environment, last: OperationPart, tmp_path: Path
+    request: pytest.FixtureRequest, hosts: ShellHosts, small: Environment, last: OperationPart, tmp_path: Path
 ) -> Callable[[], Session]:
     """What a process that begins after the loss works with."""
     shutil.rmtree(hosts.state("deploy-01"))
@@ -77,9 +60,9 @@ def after_loss(
         case "older than a copy":
             shutil.copytree(tmp_path / "backup", hosts.state("deploy-01"))
         case "replaced":
-            environment = parse_environment(SMALL.replace("deploy-01", "deploy-02"), "lab.yml").environment
-            install(hosts, environment, {"deploy-02": V1})
-    return lambda: session_on(hosts, environment)
+            small = parse_environment(SMALL.replace("deploy-01", "deploy-02"), "lab.yml").environment
+            install(hosts, small, {"deploy-02": V1})
+    return lambda: session_on(hosts, small)
 
 
 def wanted(version: str) -> RollbackRequest:
@@ -91,11 +74,11 @@ async def go_on(session: Session) -> object:
 
 
 OPERATIONS: dict[str, Callable[[Session], Awaitable[object]]] = {
-    "a deploy": lambda session: deploy(session, V2),
+    "a deploy": lambda session: opened(session, V2),
     "an operation gone on with": go_on,
     "a rollback's verdict": lambda session: verdict_for(session, wanted(V0)),
     "a rollback's pause": lambda session: pause_deploys(session, wanted(V0), V0),
-    "a rollback": lambda session: deploy(session, V0, OperationKind.ROLLBACK),
+    "a rollback": lambda session: opened(session, V0, OperationKind.ROLLBACK),
     "post-deploy migrations": lambda session: run_post_deploy(
         session, DeployRequest(version=V1, by="maria"), new_driver(POST_DEPLOY, "maria")
     ),

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import MigrationFailed
 from takeoff.core.journal_entries import TaskFailed
 from takeoff.core.task_ids import MIGRATIONS, TaskKind, TaskSpec
 from takeoff.engine import tasks
-from takeoff.engine.adoption import adopt
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.session import Session
 from takeoff.engine.task_result import TaskResult
 from takeoff.engine.tasks import run_task
-from tests.core.conftest import SMALL
-from tests.engine.sessions import draft, install, session_on
-from tests.fleet.job_processes import end_jobs
-from tests.fleet.shell_hosts import ShellHosts
+from tests.engine.sessions import opened
 
 TASK = TaskSpec(MIGRATIONS, TaskKind.MIGRATIONS)
 FAILED = TaskFailed(task=MIGRATIONS, seconds=1.0, error="no", attempt=1)
 OTHER = TaskFailed(task=MIGRATIONS, seconds=1.0, error="deploy-01 gives no answer")
-
-
-@pytest.fixture
-async def session(tmp_path: Path) -> AsyncIterator[Session]:
-    environment = parse_environment(SMALL, "lab.yml").environment
-    hosts = ShellHosts(tmp_path / "hosts")
-    install(hosts, environment, dict.fromkeys(environment.fleet, "17.0.0-ee.0"))
-    session = session_on(hosts, environment)
-    await adopt(session, by="maria")
-    wanted = draft(environment, "17.1.0-ee.0")
-    await session.leases.open(wanted, new_driver("lease", "maria"), check=lambda record: None)
-    yield session
-    end_jobs(tmp_path / "hosts")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +34,7 @@ async def session(tmp_path: Path) -> AsyncIterator[Session]:
 async def test_rule_3_another_attempt_follows_a_failure_only_once_it_is_told_and_a_person_asks(
     session: Session, journalled: tuple[TaskFailed, ...], asked: bool, attempt: int
 ) -> None:
+    await opened(session)
     part = await OperationPart.join(session, "lab-1", new_driver(MIGRATIONS, "maria", asked=asked))
     for failure in journalled:
         await part.tell(failure)
@@ -64,6 +44,7 @@ async def test_rule_3_another_attempt_follows_a_failure_only_once_it_is_told_and
 async def test_rule_3_a_failure_of_migrations_is_journalled_with_its_attempt(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await opened(session)
     tried: list[int] = []
 
     async def migrations(part: OperationPart, task: TaskSpec) -> TaskResult:

@@ -24,11 +24,9 @@ from takeoff.engine.session import Session
 from takeoff.engine.tasks import run_task
 from takeoff.fleet.journal_copies import copy_hosts
 from tests.core.conftest import SMALL
-from tests.engine.sessions import draft, install, session_on
-from tests.fleet.job_processes import end_jobs
+from tests.engine.sessions import V0, V1, V2, installed_hosts, opened, session_on
 from tests.fleet.shell_hosts import ShellHosts
 
-V0, V1, V2 = "17.0.0-ee.0", "17.1.0-ee.0", "17.2.0-ee.0"
 OLD, LAST = "lab-1", "lab-2"
 DEPLOY_RUN, ROLLBACK_RUN = "deploy_lab/old", "rollback_lab/old"
 TEXT = (
@@ -50,12 +48,9 @@ ON_ITS_OWN = (TaskKind.PREFLIGHT, TaskKind.APPROVE, TaskKind.VERDICT)
 @pytest.fixture(scope="module")
 def after(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShellHosts]:
     """Hosts of an environment in which an old run of one kind was followed by a newer deploy."""
-    folder = tmp_path_factory.mktemp("hosts") / "hosts"
-    hosts = ShellHosts(folder)
-    install(hosts, ENVIRONMENT, dict.fromkeys(ENVIRONMENT.fleet, V0))
-    asyncio.run(live_through(session_on(hosts, ENVIRONMENT), request.param))
-    yield hosts
-    end_jobs(folder)
+    with installed_hosts(tmp_path_factory.mktemp("hosts") / "hosts", ENVIRONMENT) as hosts:
+        asyncio.run(live_through(session_on(hosts, ENVIRONMENT), request.param))
+        yield hosts
 
 
 async def live_through(session: Session, kind: OperationKind) -> None:
@@ -68,8 +63,7 @@ async def live_through(session: Session, kind: OperationKind) -> None:
 
 
 async def ended(session: Session, version: str, kind: OperationKind, run: str) -> None:
-    wanted = draft(session.environment, version, kind, run=run, restore_from=V1)
-    lease = await session.leases.open(wanted, new_driver("lease", "maria"), check=lambda record: None)
+    lease = await opened(session, version, kind, run=run, restore_from=V1)
     await session.leases.close(lease, Outcome.SUCCEEDED, by="maria")
 
 

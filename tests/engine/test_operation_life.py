@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from takeoff.core.environment import Environment
-from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import (
     AuthorityDoubtful,
     CheckFailed,
@@ -23,7 +20,7 @@ from takeoff.core.errors import (
 )
 from takeoff.core.gates import PAUSED
 from takeoff.core.journal_entries import LeftBehind, MigrationsPending, Noted, TaskStarted
-from takeoff.core.operation import Lease, OperationKind, Outcome
+from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.task_ids import PENDING_POST_DEPLOY, POST_DEPLOY, TaskKind, TaskSpec
 from takeoff.engine import tasks
 from takeoff.engine.adoption import adopt
@@ -39,115 +36,81 @@ from takeoff.engine.release import release_lease
 from takeoff.engine.session import Session
 from takeoff.engine.task_result import TaskResult
 from takeoff.engine.tasks import run_task
-from tests.core.conftest import SMALL
-from tests.engine.sessions import draft, install, session_on
-from tests.fleet.job_processes import end_jobs
+from tests.engine.sessions import V0, V1, V2, install, opened, session_on
 from tests.fleet.shell_hosts import ShellHosts
 
-V0, V1, V2 = "17.0.0-ee.0", "17.1.0-ee.0", "17.2.0-ee.0"
 WARMUP = TaskSpec("warmup", TaskKind.WARMUP)
-
-
-@pytest.fixture
-def environment() -> Environment:
-    return parse_environment(SMALL, "lab.yml").environment
-
-
-@pytest.fixture
-def hosts(tmp_path: Path, environment: Environment) -> Iterator[ShellHosts]:
-    hosts = ShellHosts(tmp_path / "hosts")
-    install(hosts, environment, dict.fromkeys(environment.fleet, V0))
-    yield hosts
-    end_jobs(tmp_path / "hosts")
-
-
-@pytest.fixture
-def session(hosts: ShellHosts, environment: Environment) -> Session:
-    return session_on(hosts, environment)
-
-
-@pytest.fixture
-async def adopted(session: Session) -> Session:
-    await adopt(session, by="maria")
-    return session
-
-
-async def opened(
-    session: Session, version: str = V1, kind: OperationKind = OperationKind.DEPLOY, run: str = ""
-) -> Lease:
-    wanted = draft(session.environment, version, kind, run=run)
-    return await session.leases.open(wanted, new_driver("lease", "maria"), check=lambda record: None)
 
 
 async def kinds(session: Session) -> list[str]:
     return [entry.body.kind for entry in await session.journal.entries()]
 
 
-async def test_adopting_begins_the_record_with_what_is_installed(session: Session) -> None:
-    record = await adopt(session, by="maria")
+async def test_adopting_begins_the_record_with_what_is_installed(unadopted: Session) -> None:
+    record = await adopt(unadopted, by="maria")
     assert record.deployed_version == V0
     assert record.authority
 
 
-async def test_adopting_twice_is_refused(adopted: Session) -> None:
+async def test_adopting_twice_is_refused(session: Session) -> None:
     with pytest.raises(Refused, match="adopted already"):
-        await adopt(adopted, by="maria")
+        await adopt(session, by="maria")
 
 
 async def test_hosts_on_several_versions_are_not_adopted_and_named(
-    session: Session, hosts: ShellHosts, environment: Environment
+    unadopted: Session, hosts: ShellHosts, small: Environment
 ) -> None:
-    install(hosts, environment, {"web-02": V1})
+    install(hosts, small, {"web-02": V1})
     with pytest.raises(Refused, match=f"web-02 has {V1}"):
-        await adopt(session, by="maria")
-    assert await kinds(session) == []
+        await adopt(unadopted, by="maria")
+    assert await kinds(unadopted) == []
 
 
-async def test_a_silent_host_stops_the_adoption(session: Session, hosts: ShellHosts) -> None:
+async def test_a_silent_host_stops_the_adoption(unadopted: Session, hosts: ShellHosts) -> None:
     hosts.down.add("web-02")
     with pytest.raises(HostUnreachable, match="web-02"):
-        await adopt(session, by="maria")
+        await adopt(unadopted, by="maria")
 
 
 async def test_a_host_that_knows_another_journal_stops_the_adoption(
-    adopted: Session, hosts: ShellHosts, environment: Environment
+    session: Session, hosts: ShellHosts, small: Environment
 ) -> None:
-    await OperationPart.of(adopted, await opened(adopted)).announce()
+    await OperationPart.of(session, await opened(session)).announce()
     for path in (hosts.state("deploy-01"), hosts.state("gitaly-01"), hosts.state("git-cny-01")):
         for file in sorted(path.rglob("*"), reverse=True):
             file.unlink() if file.is_file() else file.rmdir()
     with pytest.raises(AuthorityDoubtful, match="--restore"):
-        await adopt(session_on(hosts, environment), by="maria")
+        await adopt(session_on(hosts, small), by="maria")
 
 
-async def test_a_pause_holds_until_it_is_lifted_and_the_last_reason_counts(adopted: Session) -> None:
-    await pause(adopted, by="maria", reason="maintenance")
-    record = await pause(adopted, by="omar", reason="incident", lasting=timedelta(hours=2))
+async def test_a_pause_holds_until_it_is_lifted_and_the_last_reason_counts(session: Session) -> None:
+    await pause(session, by="maria", reason="maintenance")
+    record = await pause(session, by="omar", reason="incident", lasting=timedelta(hours=2))
     assert record.hold is not None
     assert (record.hold.by, record.hold.reason) == ("omar", "incident")
     assert record.hold.until is not None
 
-    assert (await resume(adopted, by="maria")).hold is None
-    before = await kinds(adopted)
-    await resume(adopted, by="maria")
-    assert await kinds(adopted) == before
+    assert (await resume(session, by="maria")).hold is None
+    before = await kinds(session)
+    await resume(session, by="maria")
+    assert await kinds(session) == before
 
 
-async def test_a_pause_needs_a_reason_and_a_journal(session: Session) -> None:
+async def test_a_pause_needs_a_reason_and_a_journal(unadopted: Session) -> None:
     with pytest.raises(ConfigError, match="needs a reason"):
-        await pause(session, by="maria", reason=" ")
+        await pause(unadopted, by="maria", reason=" ")
     with pytest.raises(Refused, match="has no journal of lab"):
-        await pause(session, by="maria", reason="x")
+        await pause(unadopted, by="maria", reason="x")
 
 
 async def test_decisions_of_two_people_at_once_are_both_kept(
-    adopted: Session, hosts: ShellHosts, environment: Environment
+    session: Session, hosts: ShellHosts, small: Environment
 ) -> None:
-    other = session_on(hosts, environment)
+    other = session_on(hosts, small)
     await other.journal.read()
-    await pause(adopted, by="maria", reason="first")
+    await pause(session, by="maria", reason="first")
     await pause(other, by="omar", reason="second")
-    holds = [entry.by for entry in await adopted.journal.entries() if entry.body.kind == "hold_set"]
+    holds = [entry.by for entry in await session.journal.entries() if entry.body.kind == "hold_set"]
     assert holds == ["maria", "omar"]
 
 
@@ -164,35 +127,35 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ran
 
 
-async def test_a_task_is_journalled_from_its_begin_to_its_end(adopted: Session, work: list[str]) -> None:
-    lease = await opened(adopted)
-    result = await run_task(adopted, lease.operation.id, WARMUP, new_driver("warmup", "maria"))
+async def test_a_task_is_journalled_from_its_begin_to_its_end(session: Session, work: list[str]) -> None:
+    lease = await opened(session)
+    result = await run_task(session, lease.operation.id, WARMUP, new_driver("warmup", "maria"))
     assert result.summary == "13 changed"
-    assert (await kinds(adopted))[-3:] == ["driver_started", "task_started", "task_finished"]
+    assert (await kinds(session))[-3:] == ["driver_started", "task_started", "task_finished"]
 
 
 async def test_a_task_that_fails_is_journalled_and_the_operation_stays_open(
-    adopted: Session, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def warm(part: OperationPart, task: TaskSpec) -> TaskResult:
         raise CheckFailed("disk full")
 
     monkeypatch.setitem(tasks._WORK, TaskKind.WARMUP, warm)  # type: ignore[index]
-    lease = await opened(adopted)
+    lease = await opened(session)
     with pytest.raises(CheckFailed, match="disk full"):
-        await run_task(adopted, lease.operation.id, WARMUP, new_driver("warmup", "maria"))
-    holder = (await adopted.journal.read()).open_operation
+        await run_task(session, lease.operation.id, WARMUP, new_driver("warmup", "maria"))
+    holder = (await session.journal.read()).open_operation
     assert holder is not None
     assert holder.tasks["warmup"].text == "disk full"
 
 
 async def test_rule_1_an_older_driver_is_refused_by_the_journal_and_by_every_host(
-    adopted: Session, hosts: ShellHosts, environment: Environment, work: list[str]
+    session: Session, hosts: ShellHosts, small: Environment, work: list[str]
 ) -> None:
-    lease = await opened(adopted)
-    old = OperationPart.of(adopted, lease)
+    lease = await opened(session)
+    old = OperationPart.of(session, lease)
     await old.announce()
-    await run_task(session_on(hosts, environment), lease.operation.id, WARMUP, new_driver("warmup", "omar"))
+    await run_task(session_on(hosts, small), lease.operation.id, WARMUP, new_driver("warmup", "omar"))
 
     with pytest.raises(Superseded, match="is driven by"):
         await old.tell(TaskStarted(task="main.web"))
@@ -200,73 +163,73 @@ async def test_rule_1_an_older_driver_is_refused_by_the_journal_and_by_every_hos
         await old.announce()
 
 
-async def test_a_host_that_cannot_be_told_is_journalled_as_unfenced(adopted: Session, hosts: ShellHosts) -> None:
+async def test_a_host_that_cannot_be_told_is_journalled_as_unfenced(session: Session, hosts: ShellHosts) -> None:
     hosts.down.add("web-02")
-    await OperationPart.of(adopted, await opened(adopted)).announce()
-    noted = [entry.body for entry in await adopted.journal.entries() if isinstance(entry.body, Noted)]
+    await OperationPart.of(session, await opened(session)).announce()
+    noted = [entry.body for entry in await session.journal.entries() if isinstance(entry.body, Noted)]
     assert [(one.host, one.text.partition(":")[0]) for one in noted] == [("web-02", "unfenced")]
 
 
-async def test_a_task_of_an_operation_that_ended_well_has_nothing_left_to_do(adopted: Session, work: list[str]) -> None:
-    lease = await opened(adopted)
-    await adopted.leases.close(lease, Outcome.SUCCEEDED, by="maria")
-    before = await kinds(adopted)
-    result = await run_task(adopted, lease.operation.id, WARMUP, new_driver("warmup", "maria"))
+async def test_a_task_of_an_operation_that_ended_well_has_nothing_left_to_do(session: Session, work: list[str]) -> None:
+    lease = await opened(session)
+    await session.leases.close(lease, Outcome.SUCCEEDED, by="maria")
+    before = await kinds(session)
+    result = await run_task(session, lease.operation.id, WARMUP, new_driver("warmup", "maria"))
     assert "nothing is left to do" in result.summary
-    assert (work, await kinds(adopted)) == ([], before)
+    assert (work, await kinds(session)) == ([], before)
 
 
 async def test_a_task_of_an_old_operation_changes_nothing_and_says_what_came_after_it(
-    adopted: Session, work: list[str]
+    session: Session, work: list[str]
 ) -> None:
-    old = await opened(adopted)
-    await adopted.leases.close(old, Outcome.SUCCEEDED, by="maria")
-    await adopted.leases.close(await opened(adopted, V2), Outcome.SUCCEEDED, by="maria")
+    old = await opened(session)
+    await session.leases.close(old, Outcome.SUCCEEDED, by="maria")
+    await session.leases.close(await opened(session, V2), Outcome.SUCCEEDED, by="maria")
     with pytest.raises(Superseded, match=r"lab-2 .*came after it"):
-        await run_task(adopted, old.operation.id, WARMUP, new_driver("warmup", "maria"))
+        await run_task(session, old.operation.id, WARMUP, new_driver("warmup", "maria"))
     assert work == []
 
 
-async def test_a_changed_environment_file_is_told_to_whoever_goes_on(adopted: Session, work: list[str]) -> None:
-    lease = await opened(adopted)
-    changed = replace(adopted, environment_sha256="1" * 64)
+async def test_a_changed_environment_file_is_told_to_whoever_goes_on(session: Session, work: list[str]) -> None:
+    lease = await opened(session)
+    changed = replace(session, environment_sha256="1" * 64)
     await run_task(changed, lease.operation.id, WARMUP, new_driver("warmup", by="maria"))
     assert f"the environment file has changed since operation {lease.operation.id} opened" in " ".join(
         cast(Any, changed.progress).told
     )
 
 
-async def test_opening_again_for_the_same_run_gives_the_same_operation_to_a_new_driver(adopted: Session) -> None:
-    lease = await opened(adopted, run="deploy_lab/one")
+async def test_opening_again_for_the_same_run_gives_the_same_operation_to_a_new_driver(session: Session) -> None:
+    lease = await opened(session, run="deploy_lab/one")
     again = await open_deploy(
-        adopted, DeployRequest(version=V1, by="maria", run="deploy_lab/one"), new_driver("lease", "maria")
+        session, DeployRequest(version=V1, by="maria", run="deploy_lab/one"), new_driver("lease", "maria")
     )
     assert again.operation.id == lease.operation.id
     assert again.epoch > lease.epoch
-    found = operation_of_run(await adopted.journal.read(), "deploy_lab/one", OperationKind.DEPLOY)
+    found = operation_of_run(await session.journal.read(), "deploy_lab/one", OperationKind.DEPLOY)
     assert found is not None
     assert found.details.id == lease.operation.id
 
 
-async def test_a_run_whose_operation_was_given_up_opens_no_second_one(adopted: Session) -> None:
-    lease = await opened(adopted, run="deploy_lab/one")
-    await adopted.leases.close(lease, Outcome.RELEASED, by="maria")
+async def test_a_run_whose_operation_was_given_up_opens_no_second_one(session: Session) -> None:
+    lease = await opened(session, run="deploy_lab/one")
+    await session.leases.close(lease, Outcome.RELEASED, by="maria")
     with pytest.raises(Superseded, match="never opened again"):
         await open_deploy(
-            adopted, DeployRequest(version=V1, by="maria", run="deploy_lab/one"), new_driver("lease", "maria")
+            session, DeployRequest(version=V1, by="maria", run="deploy_lab/one"), new_driver("lease", "maria")
         )
 
 
-async def test_a_released_lease_closes_the_operation_with_the_reason_and_refuses_its_driver(adopted: Session) -> None:
-    part = OperationPart.of(adopted, await opened(adopted))
-    record = await release_lease(adopted, by="omar", reason="given up")
+async def test_a_released_lease_closes_the_operation_with_the_reason_and_refuses_its_driver(session: Session) -> None:
+    part = OperationPart.of(session, await opened(session))
+    record = await release_lease(session, by="omar", reason="given up")
     assert record.open_operation is None
     assert record.operations["lab-1"].outcome is Outcome.RELEASED
-    assert "overridden" in await kinds(adopted)
+    assert "overridden" in await kinds(session)
     with pytest.raises(Superseded, match="is over"):
         await part.tell(TaskStarted(task="warmup"))
     with pytest.raises(Refused, match="nothing to release"):
-        await release_lease(adopted, by="omar", reason="again")
+        await release_lease(session, by="omar", reason="again")
 
 
 @pytest.mark.parametrize(
@@ -275,13 +238,13 @@ async def test_a_released_lease_closes_the_operation_with_the_reason_and_refuses
     ids=["by a person's yes", "as a deploy's first step"],
 )
 async def test_rule_3_the_lease_of_running_post_deploy_migrations_is_not_released(
-    adopted: Session, kind: OperationKind, task: str
+    session: Session, kind: OperationKind, task: str
 ) -> None:
-    part = OperationPart.of(adopted, await opened(adopted, V0, kind))
+    part = OperationPart.of(session, await opened(session, V0, kind))
     await part.tell(TaskStarted(task=task))
     with pytest.raises(Refused, match="runs post-deploy migrations"):
-        await release_lease(adopted, by="omar", reason="impatient")
-    assert (await adopted.journal.read()).open_operation is not None
+        await release_lease(session, by="omar", reason="impatient")
+    assert (await session.journal.read()).open_operation is not None
 
 
 def after_deploy(version: str = "") -> DeployRequest:
@@ -292,68 +255,68 @@ async def pending(session: Session, *names: str) -> None:
     await decide(session, lambda record: [MigrationsPending(version=V0, names=names)], by="maria")
 
 
-async def test_without_pending_migrations_no_post_deploy_operation_is_opened(adopted: Session) -> None:
-    result = await run_post_deploy(adopted, after_deploy(), new_driver(POST_DEPLOY, "maria"))
+async def test_without_pending_migrations_no_post_deploy_operation_is_opened(session: Session) -> None:
+    result = await run_post_deploy(session, after_deploy(), new_driver(POST_DEPLOY, "maria"))
     assert result.summary == f"no post-deploy migrations of {V0} are pending"
-    assert (await adopted.journal.read()).operations == {}
+    assert (await session.journal.read()).operations == {}
 
 
-async def test_what_post_deploy_migrations_burn_is_named_before_they_run(adopted: Session) -> None:
-    lease = await opened(adopted)
-    await adopted.leases.close(lease, Outcome.SUCCEEDED, by="maria")
-    await decide(adopted, lambda record: [MigrationsPending(version=V1, names=("1 a",))], by="maria")
-    outlook = await post_deploy_outlook(adopted)
+async def test_what_post_deploy_migrations_burn_is_named_before_they_run(session: Session) -> None:
+    lease = await opened(session)
+    await session.leases.close(lease, Outcome.SUCCEEDED, by="maria")
+    await decide(session, lambda record: [MigrationsPending(version=V1, names=("1 a",))], by="maria")
+    outlook = await post_deploy_outlook(session)
     assert (outlook.version, outlook.names, outlook.unreachable_after) == (V1, ("1 a",), (V0,))
 
 
 @pytest.mark.parametrize("case", ["held", "left behind", "superseded", "busy"])
-async def test_rule_3_post_deploy_migrations_are_refused_when(adopted: Session, case: str) -> None:
-    await pending(adopted, "1 a")
+async def test_rule_3_post_deploy_migrations_are_refused_when(session: Session, case: str) -> None:
+    await pending(session, "1 a")
     request = after_deploy(V1 if case == "superseded" else "")
     match case:
         case "held":
-            await pause(adopted, by="omar", reason="incident")
+            await pause(session, by="omar", reason="incident")
         case "left behind":
-            await decide(adopted, lambda record: [LeftBehind(host="web-01", reason="down")], by="maria")
+            await decide(session, lambda record: [LeftBehind(host="web-01", reason="down")], by="maria")
         case "busy":
-            await opened(adopted)
-    before = await kinds(adopted)
+            await opened(session)
+    before = await kinds(session)
     with pytest.raises(Refused) as refused:
-        await run_post_deploy(adopted, request, new_driver(POST_DEPLOY, "maria"))
+        await run_post_deploy(session, request, new_driver(POST_DEPLOY, "maria"))
     expected = {"held": PAUSED, "left behind": "left_behind", "superseded": "superseded", "busy": "lease"}
     assert refused.value.name == expected[case]
     assert isinstance(refused.value, LeaseHeld if case == "busy" else Refused)
-    assert await kinds(adopted) == before
+    assert await kinds(session) == before
 
 
-async def test_who_holds_the_lease_is_said_for_people_and_programs(adopted: Session) -> None:
-    assert (await view_lease(adopted)).sentence == "lab is free"
-    await opened(adopted)
-    view = await view_lease(adopted)
+async def test_who_holds_the_lease_is_said_for_people_and_programs(session: Session) -> None:
+    assert (await view_lease(session)).sentence == "lab is free"
+    await opened(session)
+    view = await view_lease(session)
     assert (view.operation, view.version) == ("lab-1", V1)
     assert "opened by maria" in view.sentence
 
 
 async def test_the_journal_is_verified_with_its_copies_and_a_changed_line_is_named(
-    adopted: Session, hosts: ShellHosts
+    session: Session, hosts: ShellHosts
 ) -> None:
-    await pause(adopted, by="maria", reason="maintenance")
-    assert (await verify_journal(adopted)).good
+    await pause(session, by="maria", reason="maintenance")
+    assert (await verify_journal(session)).good
 
     journal = hosts.state("deploy-01") / "journal"
     journal.write_text(journal.read_text().replace("maintenance", "holidays"))
-    found = await verify_journal(adopted)
+    found = await verify_journal(session)
     assert not found.good
     assert "BROKEN: line 2 was changed" in found.lines[0]
 
 
 async def test_a_lost_journal_comes_back_from_its_copies_under_a_new_id(
-    adopted: Session, hosts: ShellHosts, environment: Environment
+    session: Session, hosts: ShellHosts, small: Environment
 ) -> None:
-    record = await pause(adopted, by="maria", reason="maintenance")
+    record = await pause(session, by="maria", reason="maintenance")
     (hosts.state("deploy-01") / "journal").unlink()
     with pytest.raises(ConfigError, match="needs a reason"):
-        await restore_journal(session_on(hosts, environment), by="maria", reason="")
-    restored = await restore_journal(session_on(hosts, environment), by="maria", reason="disk replaced")
+        await restore_journal(session_on(hosts, small), by="maria", reason="")
+    restored = await restore_journal(session_on(hosts, small), by="maria", reason="disk replaced")
     assert restored.hold == record.hold
     assert restored.authority != record.authority

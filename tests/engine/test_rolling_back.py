@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import cast
 
 import pytest
 
-from takeoff.core.environment import Environment
-from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import ConfigError, Superseded
 from takeoff.core.journal_entries import MigrationsPending, TaskStarted, VersionRejected
 from takeoff.core.operation import Lease, OperationKind, Outcome
 from takeoff.core.record import Record
-from takeoff.engine.adoption import adopt
 from takeoff.engine.after_rollback import after_rollback, versions_left
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.holds import pause
@@ -25,33 +20,10 @@ from takeoff.engine.quiet_hosts import wait_until_quiet
 from takeoff.engine.rollback_verdict import RollbackRequest
 from takeoff.engine.rolling_back import own_operation, pause_deploys, stop_deploy, taken_over_by
 from takeoff.engine.session import Session
-from tests.core.conftest import SMALL
 from tests.core.records import adopted, closed, deployed, fold, opened
-from tests.engine.sessions import Lines, draft, install, session_on
-from tests.fleet.job_processes import end_jobs
+from tests.engine.sessions import V0, V1, V2, Lines, draft
+from tests.engine.sessions import opened as deploy
 from tests.fleet.shell_hosts import ShellHosts
-
-V0, V1, V2 = "17.0.0-ee.0", "17.1.0-ee.0", "17.2.0-ee.0"
-
-
-@pytest.fixture
-def environment() -> Environment:
-    return parse_environment(SMALL, "lab.yml").environment
-
-
-@pytest.fixture
-def hosts(tmp_path: Path, environment: Environment) -> Iterator[ShellHosts]:
-    hosts = ShellHosts(tmp_path / "hosts")
-    install(hosts, environment, dict.fromkeys(environment.fleet, V0))
-    yield hosts
-    end_jobs(tmp_path / "hosts")
-
-
-@pytest.fixture
-async def session(hosts: ShellHosts, environment: Environment) -> Session:
-    session = session_on(hosts, environment)
-    await adopt(session, by="maria")
-    return session
 
 
 def request(version: str = V0, **more: str) -> RollbackRequest:
@@ -64,11 +36,6 @@ async def take_over(session: Session, *, version: str = V0, taken: str | None = 
     return await session.leases.open(
         wanted, new_driver("stop_deploy", "omar"), check=lambda record: None, takes_over=taken
     )
-
-
-async def deploy(session: Session, version: str = V1) -> Lease:
-    wanted = draft(session.environment, version)
-    return await session.leases.open(wanted, new_driver("lease", "maria"), check=lambda record: None)
 
 
 async def test_a_rollback_holds_deploys_until_somebody_resumes_them(session: Session) -> None:
@@ -127,14 +94,14 @@ async def test_a_host_that_cannot_be_told_is_named(session: Session, hosts: Shel
     assert list(await part.announce()) == ["web-02"]
 
 
-async def test_jobs_of_the_former_operation_are_waited_for(session: Session, environment: Environment) -> None:
+async def test_jobs_of_the_former_operation_are_waited_for(session: Session) -> None:
     old = OperationPart.of(session, await deploy(session))
     await old.announce()
     job = asyncio.create_task(
         old.fleet.jobs.run(old.lease, "web-01", "install", "sleep 2", timeout_s=30, describe="a slow install")
     )
     script = old.fleet.script
-    while b"install" not in (await script.call("web-01", "facts", environment.package.name)).data:
+    while b"install" not in (await script.call("web-01", "facts", session.environment.package.name)).data:
         await asyncio.sleep(0.1)
     new = OperationPart.of(session, await take_over(session, taken=old.operation.id))
     await new.announce()

@@ -22,7 +22,6 @@ from takeoff.engine.task_result import TaskResult
 from takeoff.engine.tasks import run_task
 from tests.engine.sessions import opened
 
-V0, V1 = "17.0.0-ee.0", "17.1.0-ee.0"
 ROLLOUT = TaskSpec("main.web", TaskKind.ROLLOUT, "main", "web")
 MIGRATE = TaskSpec(MIGRATIONS, TaskKind.MIGRATIONS)
 QA = TaskSpec("main.qa", TaskKind.QA, "main")
@@ -70,7 +69,7 @@ async def test_no_further_task_begins_and_the_journal_says_who_stopped_it(sessio
 
 
 async def test_a_rollout_hears_it_at_once_and_offers_no_rollback_of_a_rollback(session: Session) -> None:
-    part = OperationPart.of(session, await opened(session, OperationKind.ROLLBACK))
+    part = OperationPart.of(session, await opened(session, kind=OperationKind.ROLLBACK))
     asked = HaltAsked(part)
     assert await asked() is None
     session.stop.ask("maria", "Ctrl-C")
@@ -87,7 +86,7 @@ async def test_rule_3_migrations_that_are_left_running_are_noted_and_never_told_
     session: Session, monkeypatch: pytest.MonkeyPatch, task: TaskSpec
 ) -> None:
     kind = OperationKind.POST_DEPLOY if task is POST_DEPLOY_TASK else OperationKind.DEPLOY
-    await opened(session, kind)
+    await opened(session, kind=kind)
     working = await begun(session, monkeypatch, task)
     session.stop.ask("maria", "Ctrl-C")
     working.cancel()

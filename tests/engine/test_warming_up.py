@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from takeoff.core.environment import Environment
-from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import BudgetSpent, LeaseHeld, Refused
 from takeoff.core.operation import Artifact, OperationKind, Outcome
 from takeoff.core.reports import HostOutcome, Result, RolloutReport
 from takeoff.core.versions import PackageVersion
 from takeoff.engine import host_tasks, warming_up
-from takeoff.engine.adoption import adopt
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.holds import pause
 from takeoff.engine.opening import DeployRequest
 from takeoff.engine.packages import FoundVersion
 from takeoff.engine.session import Session
 from takeoff.engine.warming_up import warm_up_alone
-from tests.core.conftest import SMALL
-from tests.engine.sessions import draft, install, session_on
-from tests.fleet.job_processes import end_jobs
-from tests.fleet.shell_hosts import ShellHosts
+from tests.engine.sessions import V0, V1, draft, opened
 
-V0, V1 = "17.0.0-ee.0", "17.1.0-ee.0"
 WANTED = DeployRequest(version="17.1.0", by="maria")
 
 
@@ -58,24 +49,6 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
     return downloads
 
 
-@pytest.fixture
-def hosts(tmp_path: Path) -> Iterator[ShellHosts]:
-    hosts = ShellHosts(tmp_path / "hosts")
-    install(hosts, ENVIRONMENT, dict.fromkeys(ENVIRONMENT.fleet, V0))
-    yield hosts
-    end_jobs(tmp_path / "hosts")
-
-
-ENVIRONMENT: Environment = parse_environment(SMALL, "lab.yml").environment
-
-
-@pytest.fixture
-async def session(hosts: ShellHosts) -> Session:
-    session = session_on(hosts, ENVIRONMENT)
-    await adopt(session, by="maria")
-    return session
-
-
 async def test_it_is_an_operation_that_deploys_nothing(session: Session, downloads: Downloads) -> None:
     result = await warm_up_alone(session, WANTED)
     assert result.summary == "1 changed"
@@ -100,7 +73,7 @@ async def test_one_that_fails_gives_the_lease_back(session: Session, downloads: 
 
 
 async def test_one_whose_process_was_killed_is_gone_on_with(session: Session, downloads: Downloads) -> None:
-    killed = draft(ENVIRONMENT, V1, OperationKind.WARMUP)
+    killed = draft(session.environment, V1, OperationKind.WARMUP)
     await session.leases.open(killed, new_driver("warmup", "maria"), check=lambda _: None)
     await warm_up_alone(session, WANTED)
     assert downloads.operations == ["lab-1"]
@@ -108,12 +81,12 @@ async def test_one_whose_process_was_killed_is_gone_on_with(session: Session, do
 
 
 async def test_a_deploy_that_is_open_refuses_it(session: Session, downloads: Downloads) -> None:
-    await session.leases.open(draft(ENVIRONMENT, V1), new_driver("lease", "maria"), check=lambda _: None)
+    await opened(session)
     with pytest.raises(LeaseHeld, match="lab-1"):
         await warm_up_alone(session, WANTED)
     assert not downloads.operations
 
 
-async def test_an_environment_that_is_not_adopted_refuses_it(hosts: ShellHosts, downloads: Downloads) -> None:
+async def test_an_environment_that_is_not_adopted_refuses_it(unadopted: Session, downloads: Downloads) -> None:
     with pytest.raises(Refused, match="adopt"):
-        await warm_up_alone(session_on(hosts, ENVIRONMENT), WANTED)
+        await warm_up_alone(unadopted, WANTED)
