@@ -10,12 +10,13 @@ from takeoff.core.errors import HostKeyRejected, HostLoginRejected
 from takeoff.core.gates import Weight
 from takeoff.core.preflight_report import HostsReport
 from takeoff.fleet.host_preflight import look_at_hosts
-from tests.fleet.simulated_fleet import OLD, SimulatedFleet, environment_of
+from tests.fleet import simulated_rollout
+from tests.fleet.simulated_fleet import OLD, SimulatedFleet
 from tests.fleet.virtual_time import run_virtually
 
 
-def fleet_of(web: int = 3, **settings: object) -> SimulatedFleet:
-    simulated = SimulatedFleet(environment_of({"main": {"web": web}}, **settings))
+def fleet_of(web: int, **settings: object) -> SimulatedFleet:
+    simulated = simulated_rollout.fleet_of(web, **settings)
     simulated.hosts["deploy-01"].facts["auto_migrate"] = "true"
     return simulated
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -12,18 +11,8 @@ from takeoff.core.reports import Result, RolloutReport
 from takeoff.fleet.load_balancer import BalancerSilent
 from takeoff.fleet.rollout import left_behind_by, roll_out
 from tests.fleet.simulated_fleet import NEW, OLD, SimulatedFleet, environment_of
+from tests.fleet.simulated_rollout import ORDER, fleet_of, results
 from tests.fleet.virtual_time import run_virtually
-
-ORDER = ["install", "configure", "restart"]
-
-
-def results(report: RolloutReport | None) -> dict[str, Result]:
-    assert report is not None
-    return {outcome.host: outcome.result for outcome in report.hosts}
-
-
-def fleet_of(web: int = 4, **settings: Any) -> SimulatedFleet:
-    return SimulatedFleet(environment_of({"main": {"web": web}}, **settings))
 
 
 def test_every_host_is_moved_and_serves_again() -> None:

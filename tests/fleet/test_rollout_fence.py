@@ -10,12 +10,8 @@ from takeoff.core.errors import Superseded
 from takeoff.core.reports import Result, RolloutReport
 from takeoff.fleet.load_balancer import BalancerSilent
 from takeoff.fleet.rollout import roll_out
-from tests.fleet.simulated_fleet import SimulatedFleet, environment_of
+from tests.fleet.simulated_rollout import fleet_of
 from tests.fleet.virtual_time import run_virtually
-
-
-def fleet_of(web: int) -> SimulatedFleet:
-    return SimulatedFleet(environment_of({"main": {"web": web}}))
 
 
 def test_rule_1_every_balancer_node_knows_the_driver_before_a_host_is_looked_at() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,18 +13,8 @@ from takeoff.core.reports import Result, RolloutReport
 from takeoff.core.rollout_rules import batch_size
 from takeoff.fleet.rollout import roll_out
 from tests.fleet.simulated_fleet import NEW, OLD, SimulatedFleet, environment_of
+from tests.fleet.simulated_rollout import ORDER, fleet_of, results
 from tests.fleet.virtual_time import run_virtually
-
-ORDER = ["install", "configure", "restart"]
-
-
-def results(report: RolloutReport | None) -> dict[str, Result]:
-    assert report is not None
-    return {outcome.host: outcome.result for outcome in report.hosts}
-
-
-def fleet_of(web: int = 4, **settings: Any) -> SimulatedFleet:
-    return SimulatedFleet(environment_of({"main": {"web": web}}, **settings))
 
 
 def test_rule_2_nothing_begins_when_it_would_leave_fewer_serving_than_the_floor() -> None:

@@ -11,14 +11,11 @@ from takeoff.core.errors import BudgetSpent, CheckFailed, Halted, HostUnreachabl
 from takeoff.core.reports import Result, RolloutReport
 from takeoff.core.rollout_rules import Halt
 from takeoff.fleet.rollout import roll_out
-from tests.fleet.simulated_fleet import SimulatedFleet, environment_of
+from tests.fleet.simulated_fleet import SimulatedFleet
+from tests.fleet.simulated_rollout import fleet_of
 from tests.fleet.virtual_time import run_virtually
 
 C, N = Result.CHANGED, Result.NOT_REACHED
-
-
-def fleet_of(web: int, **settings: Any) -> SimulatedFleet:
-    return SimulatedFleet(environment_of({"main": {"web": web}}, **settings))
 
 
 def results(report: RolloutReport | None) -> list[Result]:

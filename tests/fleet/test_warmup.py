@@ -9,17 +9,8 @@ import pytest
 from takeoff.core.errors import BudgetSpent, Superseded
 from takeoff.core.reports import Result, RolloutReport
 from takeoff.fleet.warmup import fetched_bytes, warm_up
-from tests.fleet.simulated_fleet import SimulatedFleet, environment_of
+from tests.fleet.simulated_rollout import fleet_of, results
 from tests.fleet.virtual_time import run_virtually
-
-
-def fleet_of(web: int = 3, **settings: object) -> SimulatedFleet:
-    return SimulatedFleet(environment_of({"main": {"web": web}}, **settings))
-
-
-def results(report: RolloutReport | None) -> dict[str, Result]:
-    assert report is not None
-    return {outcome.host: outcome.result for outcome in report.hosts}
 
 
 def test_every_host_and_the_blessed_node_download_and_the_bytes_are_told() -> None:
