@@ -7,23 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from takeoff.fleet.protocols import Completed
+from tests.fleet.simulated_answers import look_answer, migrations_answer
+from tests.fleet.simulated_attempt import Attempt, begins_another
 
 ORDINARY = {"prepare": 1.0, "warmup": 5.0, "install": 20.0, "configure": 10.0, "restart": 5.0, "migrations": 60.0}
 """Seconds that the steps take."""
 
 
-@dataclass
-class Attempt:
-    """One attempt of a host job."""
+@dataclass(kw_only=True)
+class TimedAttempt(Attempt):
+    """One that knows when it began."""
 
     started: float
-    arguments: tuple[str, ...]
-    state: str = "running"
-    exit_status: int = 0
-    log: bytes = b""
-    reported: bool = False
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
 
 
 @dataclass
@@ -56,7 +51,7 @@ class SimulatedHost:
     never_healthy: bool = False
     steps: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
-    jobs: dict[tuple[str, str], list[Attempt]] = field(default_factory=dict)
+    jobs: dict[tuple[str, str], list[TimedAttempt]] = field(default_factory=dict)
     on_unpack: Callable[[str], None] = lambda host: None
     on_restart: Callable[[str], None] = lambda host: None
     pending: list[str] = field(default_factory=list)
@@ -66,17 +61,11 @@ class SimulatedHost:
     def look(self) -> Completed:
         """Answer the look at version and health."""
         self.looks += 1
-        health = "answers 200" if self.healthy else "answers 503"
-        text = (
-            f"version={self.version}\nstatus={self.status if self.version else ''}\nunfinished={self.unfinished}\n"
-            f"skip_file={int(self.skip_file)}\nhealthy={int(self.healthy)}\nhealth={health}\n"
-        )
-        return Completed(self.name, 0, text.encode(), b"")
+        return look_answer(self, "answers 200" if self.healthy else "answers 503")
 
     def migration_status(self) -> Completed:
         """Answer the list of migrations."""
-        rows = ["   up     20250101000000  Old", *(f"  down    {name}" for name in self.pending)]
-        return Completed(self.name, 0, "\n".join(rows).encode(), b"")
+        return migrations_answer(self.name, self.pending)
 
     async def verb(self, verb: str, arguments: Sequence[str]) -> Completed:
         """Answer a verb of the script that travels."""
@@ -92,7 +81,7 @@ class SimulatedHost:
                 return self._said("reported=1")
             case "job-kill":
                 attempt = self.jobs[arguments[2], arguments[4]][int(arguments[5]) - 1]
-                self._end(attempt, "killed", 15)
+                attempt.end("killed", 15)
                 return self._said("state=killed rc=15")
             case "facts":
                 return self._said("", self._facts())
@@ -103,7 +92,7 @@ class SimulatedHost:
         for attempts in self.jobs.values():
             for attempt in attempts:
                 if attempt.state == "running":
-                    self._end(attempt, "lost", 0)
+                    attempt.end("lost", 0)
 
     async def _ensure(
         self, epoch: str, _: str, operation: str, __: str, step: str, wanted: str, wait: str, *arguments: str
@@ -111,16 +100,11 @@ class SimulatedHost:
         if (refusal := self.refuses(int(epoch))) is not None:
             return refusal
         attempts = self.jobs.setdefault((operation, step), [])
-        newest = attempts[-1] if attempts else None
-        ended_badly = newest is not None and (newest.state in ("lost", "killed") or newest.exit_status != 0)
-        may = newest is not None and (len(attempts) < int(wanted) if int(wanted) else newest.reported)
-        fresh = newest is None or (newest.state != "running" and ended_badly and may)
-        if fresh:
-            newest = Attempt(asyncio.get_running_loop().time(), arguments)
-            attempts.append(newest)
-            newest.task = asyncio.create_task(self._work(step, newest))
-        assert newest is not None
-        return await self._answer(newest, len(attempts), 0, float(wait), fresh=fresh)
+        if fresh := begins_another(attempts, int(wanted)):
+            begun = TimedAttempt(arguments, started=asyncio.get_running_loop().time())
+            attempts.append(begun)
+            begun.task = asyncio.create_task(self._work(step, begun))
+        return await self._answer(attempts[-1], len(attempts), 0, float(wait), fresh=fresh)
 
     def refuses(self, epoch: int) -> Completed | None:
         """Check an epoch as every changing verb does."""
@@ -129,7 +113,7 @@ class SimulatedHost:
         self.epoch = epoch
         return None
 
-    async def _work(self, step: str, attempt: Attempt) -> None:
+    async def _work(self, step: str, attempt: TimedAttempt) -> None:
         self.started.append(step)
         seconds = self.seconds.get(step, ORDINARY.get(step, 1.0))
         if step == "install" and self.version != attempt.arguments[1]:
@@ -141,11 +125,11 @@ class SimulatedHost:
         await asyncio.sleep(seconds)
         if self.failing.get(step, 0) > 0:
             self.failing[step] -= 1
-            self._end(attempt, "done", 1, f"{step} failed on purpose\n")
+            attempt.end("done", 1, f"{step} failed on purpose\n")
             return
         self._succeed(step, attempt)
 
-    def _succeed(self, step: str, attempt: Attempt) -> None:
+    def _succeed(self, step: str, attempt: TimedAttempt) -> None:
         said = f"{step} done\n"
         match step:
             case "install":
@@ -157,27 +141,14 @@ class SimulatedHost:
             case "post-deploy-migrations":
                 self.pending.clear()
         self.steps.append(step)
-        self._end(attempt, "done", 0, said)
+        attempt.end("done", 0, said)
 
-    def _end(self, attempt: Attempt, state: str, exit_status: int, said: str = "") -> None:
-        attempt.state, attempt.exit_status = state, exit_status
-        attempt.log += said.encode()
-        attempt.ended.set()
-        if attempt.task is not None and attempt.task is not asyncio.current_task():
-            attempt.task.cancel()
-
-    async def _answer(self, attempt: Attempt, number: int, offset: int, wait: float, *, fresh: bool) -> Completed:
-        if attempt.state == "running":
-            try:
-                async with asyncio.timeout(wait):
-                    await attempt.ended.wait()
-            except TimeoutError:
-                pass
-        rc = "" if attempt.state in ("running", "lost") else attempt.exit_status
+    async def _answer(self, attempt: TimedAttempt, number: int, offset: int, wait: float, *, fresh: bool) -> Completed:
+        await attempt.wait(wait)
         rebooted = int(attempt.state == "lost")
         data = attempt.log[offset:]
         head = (
-            f"state={attempt.state} rc={rc} rebooted={rebooted} fresh={int(fresh)} attempt={number} "
+            f"state={attempt.state} rc={attempt.exit_code} rebooted={rebooted} fresh={int(fresh)} attempt={number} "
             f"next={offset + len(data)} size={len(attempt.log)} folder=/jobs/{number} "
             f"age={int(asyncio.get_running_loop().time() - attempt.started)}"
         )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from takeoff.fleet.protocols import Completed
+from tests.fleet.simulated_answers import look_answer, migrations_answer
+from tests.fleet.simulated_attempt import Attempt, begins_another
 from tests.simulation.journal_files import JournalFiles
 from tests.simulation.node import Node
 
@@ -29,19 +31,12 @@ class Watches(Protocol):
     def job_succeeded(self, host: Host, operation: str, step: str) -> None: ...
 
 
-@dataclass
-class Attempt:
-    """One attempt of a host job."""
+@dataclass(kw_only=True)
+class FencedAttempt(Attempt):
+    """One that knows whose driver began it, and whether a reboot ended it."""
 
     epoch: int
-    arguments: tuple[str, ...]
-    state: str = "running"
-    exit_status: int = 0
     rebooted: bool = False
-    reported: bool = False
-    log: bytes = b""
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
 
 
 @dataclass
@@ -64,7 +59,7 @@ class Host(Node):
     services: bool = True
     failing: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
-    jobs: dict[tuple[str, str], list[Attempt]] = field(default_factory=dict)
+    jobs: dict[tuple[str, str], list[FencedAttempt]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.files = JournalFiles(self)
@@ -79,15 +74,10 @@ class Host(Node):
         return [job for job, attempts in self.jobs.items() if attempts and attempts[-1].state == "running"]
 
     def look(self) -> Completed:
-        text = (
-            f"version={self.version}\nstatus={self.status if self.version else ''}\nunfinished={self.unfinished}\n"
-            f"skip_file={int(self.skip_file)}\nhealthy={int(self.healthy)}\nhealth=answers\n"
-        )
-        return Completed(self.name, 0, text.encode(), b"")
+        return look_answer(self, "answers")
 
     def migration_status(self) -> Completed:
-        rows = ["   up     20250101000000  Old", *(f"  down    {name}" for name in self.pending)]
-        return Completed(self.name, 0, "\n".join(rows).encode(), b"")
+        return migrations_answer(self.name, self.pending)
 
     async def verb(self, verb: str, arguments: Sequence[str], stdin: bytes) -> Completed:
         """Answer a verb of the script that travels."""
@@ -154,36 +144,27 @@ class Host(Node):
         if foreign := [job for job in self.running if job[0] != operation]:
             return self.said(f"state=busy rc= next=0 size=0 busy={foreign[0][0]}/{self.name}/{foreign[0][1]}")
         attempts = self.jobs.setdefault((operation, step), [])
-        newest = attempts[-1] if attempts else None
-        ended_badly = newest is not None and (newest.state in ("lost", "killed") or newest.exit_status != 0)
-        may = newest is not None and (len(attempts) < int(wanted) if int(wanted) else newest.reported)
-        fresh = newest is None or (newest.state != "running" and ended_badly and may)
-        if fresh:
+        if fresh := begins_another(attempts, int(wanted)):
             self.watches.job_begins(self, operation, step, int(epoch))
-            newest = Attempt(int(epoch), rest)
-            attempts.append(newest)
-            newest.task = asyncio.create_task(self._work(operation, step, newest))
+            begun = FencedAttempt(rest, epoch=int(epoch))
+            attempts.append(begun)
+            begun.task = asyncio.create_task(self._work(operation, step, begun))
         return await self._answer((operation, step), len(attempts), 0, float(wait), fresh=fresh)
 
     async def _answer(self, job: tuple[str, str], number: int, offset: int, wait: float, *, fresh: bool) -> Completed:
         if job not in self.jobs:
             return Completed(self.name, 64, b"", b"takeoff: there is no such attempt on this host")
         attempt = self.jobs[job][number - 1]
-        if attempt.state == "running":
-            try:
-                async with asyncio.timeout(wait):
-                    await attempt.ended.wait()
-            except TimeoutError:
-                pass
-        rc = "" if attempt.state in ("running", "lost") else attempt.exit_status
+        await attempt.wait(wait)
         data = attempt.log[offset:]
         head = (
-            f"state={attempt.state} rc={rc} rebooted={int(attempt.rebooted)} fresh={int(fresh)} attempt={number} "
-            f"next={offset + len(data)} size={len(attempt.log)} epoch={attempt.epoch} folder=/jobs/{number}"
+            f"state={attempt.state} rc={attempt.exit_code} rebooted={int(attempt.rebooted)} fresh={int(fresh)} "
+            f"attempt={number} next={offset + len(data)} size={len(attempt.log)} epoch={attempt.epoch} "
+            f"folder=/jobs/{number}"
         )
         return self.said(head, data)
 
-    async def _work(self, operation: str, step: str, attempt: Attempt) -> None:
+    async def _work(self, operation: str, step: str, attempt: FencedAttempt) -> None:
         seconds = SECONDS.get(step, 4.0)
         if step in self.failing:
             self.failing.remove(step)
@@ -216,12 +197,8 @@ class Host(Node):
             await asyncio.sleep(seconds * 2 / 3)
         self.status, self.skip_file = "installed", False
 
-    def _end(self, attempt: Attempt, state: str, exit_status: int, said: str = "") -> None:
-        attempt.state, attempt.exit_status = state, exit_status
-        attempt.log += said.encode()
-        attempt.ended.set()
-        if attempt.task is not None and attempt.task is not asyncio.current_task():
-            attempt.task.cancel()
+    def _end(self, attempt: FencedAttempt, state: str, exit_status: int, said: str = "") -> None:
+        attempt.end(state, exit_status, said)
         if not self.services and state in ("killed", "lost"):
             self.services = True  # runit starts them again
 
