@@ -129,6 +129,8 @@ def _write_environment(path: Path, stages: dict[str, tuple[str, ...]] | None) ->
     data = yaml.safe_load(path.read_text())
     for check in ("qa", "alerts"):
         data.pop(check, None)
+    for stage in data["stages"]:
+        stage.pop("checks", None)
     if stages is not None:
         data["stages"] = [
             {"name": stage["name"], "roles": {role: stage["roles"][role] for role in stages[stage["name"]]}}

@@ -18,7 +18,7 @@ stages:
     roles:
       git: ["git-cny-01"]
       web: ["web-cny-01"]
-    checks: {qa: true, alerts: true, bake: 1m}
+    checks: {alerts: true, bake: 1m}
   - name: main
     roles: {git: ["git-[01:02]"], web: ["web-[01:04]"], sidekiq: [sidekiq-01]}
 roles:

@@ -50,12 +50,30 @@ def test_a_version_keeps_its_trailing_zero(small_text):
             "lab.yml:10: post_deploy_checks.alerts: is for `post_deploy: manual` only",
             id="checks nobody waits for",
         ),
+        pytest.param(
+            "{alerts: true, bake",
+            "{qa: true, bake",
+            "lab.yml:16: stages.1.checks.qa: asks for qa, but",
+            id="a stage's check that is not configured",
+        ),
+        pytest.param(
+            "{alerts: true, bake: 1m}",
+            "{bake: 1m}",
+            "lab.yml:16: stages.1.checks.bake: is how long alerts are watched, and none are: add `alerts: true`",
+            id="a bake without alerts",
+        ),
         pytest.param("name: lab", "name: Lab!", "lab.yml:1: name: 'Lab!' does not match", id="name of wrong form"),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_field(small_text, written, instead, problem):
     told = problems_of(small_text.replace(written, instead, 1))
     assert any(sentence.startswith(problem) for sentence in told), told
+
+
+def test_a_stage_s_alerts_and_bake_need_alerts_in_the_environment(small_text):
+    missing, unwatched = problems_of(small_text[: small_text.index("alerts: {url")])
+    assert missing.startswith("lab.yml:16: stages.1.checks.alerts: asks for alerts, but the environment has no `alert")
+    assert unwatched.startswith("lab.yml:16: stages.1.checks.bake: is how long alerts are watched, and none are: confi")
 
 
 def test_an_unknown_key_lists_the_known_ones(small_text):

@@ -1,7 +1,7 @@
 import pytest
 
 from takeoff.core.check_settings import PostDeployChecks
-from takeoff.core.environment import TASK_LIMIT
+from takeoff.core.environment_misfits import TASK_LIMIT
 from takeoff.core.environment_text import parse_environment
 from takeoff.core.task_ids import converge_tasks, deploy_tasks, post_deploy_tasks, rollback_tasks
 

@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 from takeoff.core.balancer_settings import LoadBalancer, ServerName
 from takeoff.core.check_settings import AlertSettings, Gates, PostDeployChecks, QaSettings, StageChecks
 from takeoff.core.cron import CronText
-from takeoff.core.hosts import Host, HostList, Inventory, SingleHost, duplicates
-from takeoff.core.package_settings import AptCacheSource, PackageSettings
+from takeoff.core.environment_misfits import misfits
+from takeoff.core.hosts import Host, HostList, Inventory, SingleHost
+from takeoff.core.package_settings import PackageSettings
 from takeoff.core.people_settings import Approval, ChatRights, Notifications, Tracking
 from takeoff.core.recipes import GITLAB_RECIPES, ROLLBACK_FIRST, ROLLBACK_LAST, RoleRecipe, complete_recipes
 from takeoff.core.strict_model import Duration, Share, StrictModel, parse_duration
@@ -22,12 +23,6 @@ Path = tuple[str | int, ...]
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,30}$"
 """Environments, stages and roles: they become parts of DAG and task ids, file names and operation ids."""
-
-RESERVED_NAMES = ("qa", "alerts", "post_deploy", "roll_back")
-"""No stage or role may be called so: the ids of a run's tasks would not be unique."""
-
-TASK_LIMIT = 30
-"""Tasks of one run, however large the fleet: more cannot be read in Airflow's graph."""
 
 
 class SshSettings(StrictModel):
@@ -265,71 +260,3 @@ class Environment(StrictModel):
                     hosts = [host.model_dump() for host in resolved[stage["name"], role]]
                     stage["roles"][role] = {"hosts": hosts}
         return Environment.model_validate(data)
-
-
-def misfits(environment: Environment) -> Iterator[tuple[Path, str]]:
-    """Find what each part of the file cannot see of the others, with the path of the part that is wrong."""
-    env, used = environment, environment.role_names
-    for name in duplicates(stage.name for stage in env.stages):
-        yield ("stages",), f"stage {name!r} is there twice"
-    places: dict[str, Path] = {env.deploy_node.name: ("deploy_node",)}
-    for number, stage in enumerate(env.stages):
-        for role, part in stage.roles.items():
-            path = ("stages", number, "roles", role)
-            if role not in env.roles:
-                known = ", ".join(GITLAB_RECIPES)
-                hint = f"describe it under `roles` with a `health` check (GitLab's own have one: {known})"
-                yield path, f"role {role!r} has no recipe: {hint}"
-            for host in part.hosts:
-                if host.name in places:
-                    yield path, f"host {host.name!r} is named twice; a host has one place"
-                places[host.name] = path
-    for number, stage in enumerate(env.stages):
-        for name in (stage.name, *stage.roles):
-            if name in RESERVED_NAMES:
-                reserved = ", ".join(RESERVED_NAMES)
-                yield ("stages", number), f"{name!r} would clash with a task's id ({reserved}); choose another name"
-    # Ten tasks stand in every run; QA and alerts may follow each stage.
-    tasks = 10 + sum(len(stage.roles) + 2 for stage in env.stages)
-    if tasks > TASK_LIMIT:
-        yield ("stages",), f"make a run of up to {tasks} tasks, more than the {TASK_LIMIT} that can be read in a graph"
-    for role in used:
-        if role in env.roles and env.batch_for(role).is_zero:
-            where = ("roles", role, "batch") if env.roles[role].batch else ("batch",)
-            yield where, f"a batch of 0 hosts of role {role!r} could never move one"
-    yield from _check_misfits(env)
-    if env.rollback_order is not None and sorted(env.rollback_order) != sorted(used):
-        yield ("rollback_order",), f"must name each role once: {', '.join(used)}"
-    yield from _balancer_misfits(env, places)
-    for number, source in enumerate(env.package.sources):
-        if isinstance(source, AptCacheSource) and source.host is not None and source.host not in places:
-            yield ("package", "sources", number, "host"), f"host {source.host!r} is in no stage"
-
-
-def _check_misfits(env: Environment) -> Iterator[tuple[Path, str]]:
-    asked = {"qa": env.post_deploy_checks.qa, "alerts": env.post_deploy_checks.alerts}
-    for name, wanted in asked.items():
-        path = ("post_deploy_checks", name)
-        if wanted and env.post_deploy == "next_deploy":
-            own = "the deploy whose first step the migrations are checks with its own QA and alerts"
-            yield path, f"is for `post_deploy: manual` only: {own}; leave it out"
-        elif wanted and getattr(env, name) is None:
-            yield path, f"asks for {name}, but the environment has no `{name}`: configure it, or leave this out"
-
-
-def _balancer_misfits(env: Environment, places: Mapping[str, Path]) -> Iterator[tuple[Path, str]]:
-    inventories = any(part.inventory for stage in env.stages for part in stage.roles.values())
-    for name in duplicates(balancer.name for balancer in env.load_balancers):
-        yield ("load_balancers",), f"load balancer {name!r} is there twice"
-    for number, balancer in enumerate(env.load_balancers):
-        path = ("load_balancers", number)
-        for backend, settings in balancer.backends.items():
-            for role in settings.roles:
-                if role not in env.role_names:
-                    yield (*path, "backends", backend), f"no stage has role {role!r}"
-        for host, servers in balancer.servers.items():
-            if host not in places and not inventories:
-                yield (*path, "servers", host), f"host {host!r} is in no stage"
-            for name in servers:
-                if name.count("/") != 1:
-                    yield (*path, "servers", host), f"{name!r} is not of the form backend/server"
