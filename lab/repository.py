@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -71,9 +73,16 @@ class Repository:
             + "".join(f" {hashlib.sha256(body).hexdigest()} {len(body)} {name}\n" for name, body in files.items())
         ).encode()
         signer = self._signing_key().signer()
-        write_file(dist / "Release", release)
-        write_file(dist / "Release.gpg", sign(signer, release, mode=SignatureMode.DETACHED))
-        write_file(dist / "InRelease", sign(signer, release, mode=SignatureMode.CLEAR))
+        signed = {
+            dist / "Release": release,
+            dist / "Release.gpg": sign(signer, release, mode=SignatureMode.DETACHED),
+            dist / "InRelease": sign(signer, release, mode=SignatureMode.CLEAR),
+        }
+        # HTTP's Last-Modified knows whole seconds: what is signed twice within one would count as unchanged.
+        moment = max(time.time(), max((path.stat().st_mtime for path in signed if path.exists()), default=0.0) + 1)
+        for path, content in signed.items():
+            write_file(path, content)
+            os.utime(path, (moment, moment))
 
     def _signing_key(self) -> Tsk:
         if self._key.exists():

@@ -44,6 +44,15 @@ def test_gpgv_accepts_both_signatures(repository: Repository) -> None:
         subprocess.run(["gpgv", "--keyring", repository.keyring, *files], check=True, capture_output=True)
 
 
+def test_what_is_signed_within_one_second_is_newer_by_http_s_whole_seconds(repository: Repository) -> None:
+    signed = repository.folder / "dists/bookworm/InRelease"
+    moments = []
+    for version in ("17.0.0-ee.0", "17.1.0-ee.0", "17.2.0-ee.0"):
+        repository.publish(version)
+        moments.append(int(signed.stat().st_mtime))
+    assert moments == sorted(set(moments))
+
+
 def test_publishing_again_keeps_the_file_and_withdrawing_removes_it(repository: Repository) -> None:
     first = repository.publish("17.0.0-ee.0")
     inode = first.stat().st_ino
