@@ -6,7 +6,7 @@ healthy, back into service. The package is in apt's cache already.
 
 from __future__ import annotations
 
-from bench.rolling.fleet import HEALTH_INTERVAL_S, HEALTH_URL, PREPARE, SOCKET
+from bench.rolling.fleet import CONFIGURE, HEALTH_INTERVAL_S, HEALTH_URL, PREPARE, SOCKET
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH"
 _APT = (
@@ -14,7 +14,7 @@ _APT = (
 )
 
 prepare = "; ".join(PREPARE)
-configure = "SKIP_POST_DEPLOYMENT_MIGRATIONS=true gitlab-ctl reconfigure"
+configure = "export SKIP_POST_DEPLOYMENT_MIGRATIONS=true; " + "; ".join(CONFIGURE)
 restart = "gitlab-ctl restart"
 healthy = f"curl --silent --fail --max-time 10 --output /dev/null '{HEALTH_URL}'"
 until_healthy = f"until {healthy}; do sleep {HEALTH_INTERVAL_S}; done"
