@@ -85,6 +85,30 @@ def test_all_that_blocks_is_told_at_once_and_nothing_is_changed(takeoff: Command
     sql(takeoff, "DELETE FROM batched_background_migrations WHERE status = 4")
 
 
+def test_an_interrupt_leaves_migrations_that_run_and_the_next_try_attaches_to_them(
+    takeoff: Command, broken: Callable[..., None]
+) -> None:
+    broken("reconfigure-slow", "deploy-01")  # the migrations last for seconds
+    process = takeoff.start("deploy", "lab", V1)
+    try:
+        wait_for_line(process, "  deploy-01: migrating")
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1, stderr
+    assert "leaving migrations: what was begun goes on on deploy-01" in stdout
+    assert f"the lease is kept: `takeoff deploy lab {V1}` goes on" in stderr
+    noted = takeoff.entries()[-1]["body"]
+    assert noted["kind"] == "noted"
+    assert "migrations was left by" in noted["text"]
+
+    takeoff.run("deploy", "lab", V1, "--only", "migrations")
+    attempts = 'ls "$TAKEOFF_HOST_ROOT/var/lib/takeoff/lab/jobs/lab-1/deploy-01/migrations"'
+    assert takeoff.lab.ssh("deploy-01", attempts, check=True).stdout.split() == ["1"]
+    assert installed(takeoff) == {V0, V1}
+
+
 def test_a_deploy_stops_at_a_broken_host_and_goes_on_there_once_it_is_repaired(
     takeoff: Command, broken: Callable[..., None]
 ) -> None:

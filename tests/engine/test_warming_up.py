@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from takeoff.core.errors import BudgetSpent, LeaseHeld, Refused
+from takeoff.core.errors import BudgetSpent, Halted, LeaseHeld, Refused
 from takeoff.core.operation import Artifact, OperationKind, Outcome
 from takeoff.core.reports import HostOutcome, Result, RolloutReport
 from takeoff.core.versions import PackageVersion
@@ -27,10 +28,14 @@ class Downloads:
 
     def __init__(self) -> None:
         self.operations: list[str] = []
-        self.spent = False
+        self.spent = self.endless = False
+        self.begun = asyncio.Event()
 
     async def __call__(self, fleet: Any, lease: Any, **_: Any) -> RolloutReport:
         self.operations.append(lease.operation.id)
+        self.begun.set()
+        if self.endless:
+            await asyncio.Event().wait()
         if self.spent:
             raise BudgetSpent("warmup: 1 host failed")
         return RolloutReport(hosts=(HostOutcome(host="web-01", result=Result.CHANGED, reason="5 bytes fetched"),))
@@ -70,6 +75,23 @@ async def test_one_that_fails_gives_the_lease_back(session: Session, downloads: 
         await warm_up_alone(session, WANTED)
     (one,) = (await session.journal.read()).operations.values()
     assert one.outcome is Outcome.NOTHING_CHANGED
+
+
+async def test_one_that_is_left_keeps_the_lease_and_is_gone_on_with(session: Session, downloads: Downloads) -> None:
+    downloads.endless = True
+    warming = asyncio.create_task(warm_up_alone(session, WANTED))
+    await downloads.begun.wait()
+    session.stop.ask("maria", "Ctrl-C")
+    warming.cancel()
+    with pytest.raises(Halted, match=r"`takeoff deploy lab 17\.1\.0-ee\.0 --warmup` goes on"):
+        await warming
+    assert (await session.journal.read()).open_operation is not None
+
+    downloads.endless = False
+    session.stop.halt = None
+    await warm_up_alone(session, WANTED)
+    assert downloads.operations == ["lab-1", "lab-1"]
+    assert (await session.journal.read()).open_operation is None
 
 
 async def test_one_whose_process_was_killed_is_gone_on_with(session: Session, downloads: Downloads) -> None:

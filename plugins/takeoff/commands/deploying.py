@@ -132,10 +132,16 @@ def confirm_point_of_no_return(*, yes: bool, asked: bool) -> None:
 
 def _warm_up(env: str, request: DeployRequest) -> None:
     from takeoff.commands.deploy_progress import DeployProgress
+    from takeoff.commands.stopping import run_stoppable
     from takeoff.engine.warming_up import warm_up_alone
 
     with DeployProgress() as progress:
-        result = run_in_session(env, lambda session: warm_up_alone(session, request), progress)
+        result = run_stoppable(
+            env,
+            lambda session: warm_up_alone(session, request),
+            progress,
+            again=f"takeoff deploy {env} {request.version} --warmup",
+        )
     say(f"{env} is warm for {request.version}, nothing was installed: {result.summary}")
 
 

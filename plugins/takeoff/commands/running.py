@@ -1,4 +1,4 @@
-"""Runs a command's work in a session of its environment."""
+"""Runs the work of a command that nobody needs to stop, in a session of its environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from takeoff.engine.session import Session
-    from takeoff.fleet.protocols import Progress
 
 Found = TypeVar("Found")
 
@@ -23,13 +22,12 @@ class Silence:
         """Say nothing."""
 
 
-def run_in_session(env: str, work: Callable[[Session], Awaitable[Found]], progress: Progress | None = None) -> Found:
+def run_in_session(env: str, work: Callable[[Session], Awaitable[Found]]) -> Found:
     """Open a session, do the work, close every connection.
 
     Args:
         env: as a person typed it.
         work: gets the session.
-        progress: where an operator watches; nowhere if None.
 
     Raises:
         TakeoffError: whatever the work raises.
@@ -39,7 +37,7 @@ def run_in_session(env: str, work: Callable[[Session], Awaitable[Found]], progre
     from takeoff.environment_files import load_environment
 
     async def main() -> Found:
-        async with open_session(load_environment(env), ShellCredentials(), progress or Silence()) as session:
+        async with open_session(load_environment(env), ShellCredentials(), Silence()) as session:
             return await work(session)
 
     return asyncio.run(main())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from takeoff.core.errors import Superseded, TakeoffError
+from takeoff.core.errors import Halted, Superseded, TakeoffError
 from takeoff.core.gates import refuse
 from takeoff.core.operation import Lease, OperationKind, Outcome
 from takeoff.core.record import Record
@@ -35,6 +35,7 @@ async def warm_up_alone(session: Session, request: DeployRequest) -> TaskResult:
         Refused: the environment is not adopted.
         BudgetSpent: on some host it cannot be had; the others keep what they have.
         Superseded: another driver has taken over.
+        Halted: whoever runs this left it; the downloads go on, and the lease is kept.
     """
     found = await find_version(session, request.version)
     version = found.version.text
@@ -50,7 +51,7 @@ async def warm_up_alone(session: Session, request: DeployRequest) -> TaskResult:
     await part.announce()
     try:
         result = await run_task(session, part.operation.id, TASK, new_driver(WARMUP, request.by))
-    except Superseded:
+    except (Superseded, Halted):
         raise
     except TakeoffError as error:
         await _close(session, part, request, Outcome.NOTHING_CHANGED, error)
