@@ -28,7 +28,7 @@ class AirflowCredentials:
         settings = environment.ssh
         if settings.connection is None:
             return ssh_login(settings)
-        found = known_connection(settings.connection, f"{environment.name}: ssh.connection")
+        found = self._known(settings.connection, f"{environment.name}: ssh.connection")
         return ssh_login(settings, login=found.login or "", port=found.port, extra=found.extra_dejson)
 
     def http(self, connection: str | None, url: str | None, field: str) -> HttpAccess:
@@ -42,8 +42,10 @@ class AirflowCredentials:
         Raises:
             ConfigError: the connection is missing, or there is no address.
         """
-        found = None if connection is None else known_connection(connection, field)
-        return http_access(found, url, field)
+        return http_access(None if connection is None else self._known(connection, field), url, field)
+
+    def _known(self, connection: str, field: str) -> Connection:
+        return known_connection(connection, field)
 
 
 def known_connection(connection: str, field: str) -> Connection:
