@@ -148,7 +148,7 @@ def test_a_host_that_gives_no_answer_is_taken_out_and_left_behind_and_the_others
         told = takeoff.run("rollback", "lab", base, "--reason", "logins fail").stdout
         assert "web-02: left behind (unfenced)" in told
         status = takeoff.json("status", "lab")
-        versions = {host["name"]: host["installed"] for host in status["hosts"] if host["name"] != "web-02"}
+        versions = {host["host"]: host["installed"] for host in status["hosts"] if host["host"] != "web-02"}
         assert set(versions.values()) == {base}
         left = takeoff.bodies("left_behind")[-1]
         assert left["host"] == "web-02"
