@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from takeoff.core.journal_entries import (
     Adopted,
     Entry,
     EntryBody,
     OperationClosed,
-    OperationOpened,
     TaskFailed,
     TaskFinished,
     TaskStarted,
@@ -17,7 +14,7 @@ from takeoff.core.journal_entries import (
 from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.record import Record
 from takeoff.core.reports import HostOutcome, Result, RolloutReport
-from tests.core.records import BEGIN, opened
+from tests.core.records import entry_after, opened
 
 OLD, NEW = "17.0.0-ee.0", "17.1.0-ee.0"
 HOSTS = (
@@ -34,20 +31,11 @@ class Journal:
         self.record = Record()
         self.add(Adopted(authority="a1", version=OLD, versions=dict.fromkeys(HOSTS, OLD)))
 
-    def add(self, *bodies: EntryBody, operation: str = "") -> Journal:
+    def add(self, *bodies: EntryBody, operation: str = "", by: str = "maria") -> Journal:
         for body in bodies:
-            before = self.record
-            entry = Entry(
-                seq=before.seq + 1,
-                at=BEGIN + timedelta(minutes=before.seq),
-                by="maria",
-                operation=operation,
-                epoch=before.epoch + 1 if isinstance(body, OperationOpened) else before.epoch or None,
-                body=body,
-                previous=before.head,
-            ).sealed()
+            entry = entry_after(self.record, body, operation=operation, by=by)
             self.entries.append(entry)
-            self.record = before.after(entry)
+            self.record = self.record.after(entry)
         return self
 
     def opened(self, kind: OperationKind = OperationKind.DEPLOY, version: str = NEW) -> Journal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from takeoff.core.hosts import Host
 from takeoff.core.journal_entries import Adopted, Entry, EntryBody, OperationClosed, OperationOpened
@@ -13,23 +14,25 @@ from takeoff.core.record import Record
 BEGIN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
+def entry_after(record: Record, body: EntryBody, *, operation: str = "", by: str = "maria") -> Entry:
+    """The entry that comes next, a minute after the last one."""
+    return Entry(
+        seq=record.seq + 1,
+        at=BEGIN + timedelta(minutes=record.seq),
+        by=by,
+        operation=operation,
+        epoch=record.epoch + 1 if isinstance(body, OperationOpened) else record.epoch or None,
+        body=body,
+        previous=record.head,
+    ).sealed()
+
+
 def fold(*bodies: EntryBody | tuple[str, EntryBody], record: Record | None = None, by: str = "maria") -> Record:
     """Fold bodies, one minute apart; a pair is an entry of the operation it names."""
     record = record or Record()
     for body in bodies:
         operation, inner = body if isinstance(body, tuple) else ("", body)
-        epoch = record.epoch + 1 if isinstance(inner, OperationOpened) else record.epoch or None
-        record = record.after(
-            Entry(
-                seq=record.seq + 1,
-                at=BEGIN + timedelta(minutes=record.seq),
-                by=by,
-                operation=operation,
-                epoch=epoch,
-                body=inner,
-                previous=record.head,
-            ).sealed()
-        )
+        record = record.after(entry_after(record, inner, operation=operation, by=by))
     return record
 
 
@@ -39,23 +42,24 @@ def adopted(version: str = "17.0.0-ee.0") -> Record:
 
 
 def opened(
-    number: int, version: str, kind: OperationKind = OperationKind.DEPLOY, run: str = ""
+    number: int, version: str, kind: OperationKind = OperationKind.DEPLOY, *, takes_over: str = "", **more: Any
 ) -> tuple[str, OperationOpened]:
     """An operation's begin."""
-    details = Operation(
-        id=f"lab-{number}",
-        kind=kind,
-        environment="lab",
-        package="gitlab-ee",
-        version=version,
-        environment_sha256="0" * 64,
-        deploy_node=Host(name="deploy-01"),
-        placements=(),
-        requested_by="maria",
-        run=run,
-        opened_at=BEGIN,
-    )
-    return details.id, OperationOpened(details=details, driver=Driver(name="vm:1:aa", task="lease", by="maria"))
+    values: dict[str, Any] = {
+        "id": f"lab-{number}",
+        "kind": kind,
+        "environment": "lab",
+        "package": "gitlab-ee",
+        "version": version,
+        "environment_sha256": "0" * 64,
+        "deploy_node": Host(name="deploy-01"),
+        "placements": (),
+        "requested_by": "maria",
+        "opened_at": BEGIN,
+    }
+    details = Operation(**(values | more))
+    driver = Driver(name="vm:1:aa", task="lease", by="maria")
+    return details.id, OperationOpened(details=details, driver=driver, takes_over=takes_over)
 
 
 def closed(number: int, version: str, outcome: Outcome = Outcome.SUCCEEDED) -> tuple[str, OperationClosed]:

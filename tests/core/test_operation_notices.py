@@ -8,15 +8,12 @@ from takeoff.core.environment import Environment
 from takeoff.core.environment_text import parse_environment
 from takeoff.core.hosts import Host
 from takeoff.core.journal_entries import (
-    Adopted,
-    Entry,
     EntryBody,
     HoldLifted,
     HoldSet,
     LeftBehind,
     MigrationsPending,
     OperationClosed,
-    OperationOpened,
     Overridden,
     TaskFailed,
     TaskFinished,
@@ -24,11 +21,11 @@ from takeoff.core.journal_entries import (
     VersionRejected,
 )
 from takeoff.core.notice import Notice
-from takeoff.core.operation import Driver, Operation, OperationKind, Outcome, Placement
+from takeoff.core.operation import OperationKind, Outcome, Placement
 from takeoff.core.operation_notices import journal_notices, progress_notice
-from takeoff.core.record import Record
 from tests.core.conftest import SMALL
-from tests.core.records import BEGIN
+from tests.core.journals import Journal
+from tests.core.records import BEGIN, opened
 
 ENVIRONMENT: Environment = parse_environment(SMALL, "lab.yml").environment
 URL = "http://airflow.example/dags/deploy_lab/runs/1"
@@ -38,51 +35,32 @@ class Story:
     """A journal, told as it grows; one entry a minute."""
 
     def __init__(self) -> None:
-        self.record = Record()
-        self.entries: list[Entry] = []
-        self.add(Adopted(authority="a1", version="17.0.0-ee.0", versions={}))
+        self.journal = Journal()
 
     def add(self, *bodies: EntryBody, operation: str = "", by: str = "maria") -> list[Notice]:
-        news = []
-        for body in bodies:
-            entry = Entry(
-                seq=self.record.seq + 1,
-                at=BEGIN + timedelta(minutes=self.record.seq),
-                by=by,
-                operation=operation,
-                epoch=1 if operation else None,
-                body=body,
-                previous=self.record.head,
-            ).sealed()
-            self.record = self.record.after(entry)
-            news.append(entry)
-        self.entries += news
-        return journal_notices(news, self.record, ENVIRONMENT, self.entries)
+        entries = self.journal.add(*bodies, operation=operation, by=by).entries
+        return journal_notices(entries[-len(bodies) :], self.journal.record, ENVIRONMENT, entries)
 
     def open(
         self, number: int, version: str, kind: OperationKind = OperationKind.DEPLOY, *, run: str = "", over: str = ""
     ) -> list[Notice]:
-        details = Operation(
-            id=f"lab-{number}",
-            kind=kind,
-            environment="lab",
-            package="gitlab-ee",
-            version=version,
-            environment_sha256="0" * 64,
-            deploy_node=Host(name="deploy-01"),
+        operation, begun = opened(
+            number,
+            version,
+            kind,
+            takes_over=over,
             placements=(Placement(stage="main", role="web", hosts=(Host(name="web-01"), Host(name="web-02"))),),
-            requested_by="maria",
             reason="" if kind is OperationKind.DEPLOY else "login is broken",
             run=run or f"{kind.value}_lab/{number}",
             run_url=URL,
-            opened_at=BEGIN + timedelta(minutes=self.record.seq),
+            opened_at=BEGIN + timedelta(minutes=self.journal.record.seq),
             restore_from="17.1.0-ee.0" if kind is OperationKind.ROLLBACK else "",
         )
-        driver = Driver(name="vm:1:aa", task="lease", by="maria")
-        return self.add(OperationOpened(details=details, driver=driver, takes_over=over), operation=details.id)
+        return self.add(begun, operation=operation)
 
     def progress(self, number: int) -> str:
-        return progress_notice(self.record.operations[f"lab-{number}"], self.record, ENVIRONMENT).reply.text
+        record = self.journal.record
+        return progress_notice(record.operations[f"lab-{number}"], record, ENVIRONMENT).reply.text
 
 
 def test_a_deploy_that_begins_is_told_with_what_is_new() -> None:

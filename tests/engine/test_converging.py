@@ -55,9 +55,7 @@ def test_a_host_with_a_newer_version_is_refused_and_named() -> None:
 
 
 def test_another_converge_is_refused_while_one_is_open() -> None:
-    name, begin = opened(1, V0, OperationKind.CONVERGE)
-    details = begin.details.model_copy(update={"converging": ("web-01",)})
-    record = fold((name, begin.model_copy(update={"details": details})), record=adopted(V0))
+    record = fold(opened(1, V0, OperationKind.CONVERGE, converging=("web-01",)), record=adopted(V0))
     holder = record.open_operation
     assert holder is not None
     check_same(holder, ())

@@ -124,9 +124,7 @@ async def test_what_a_rollback_leaves_is_rejected_even_if_pending_migrations_can
 
 
 def rollback(number: int, version: str, left: str, takes_over: str = "") -> tuple[str, object]:
-    name, body = opened(number, version, OperationKind.ROLLBACK)
-    details = body.details.model_copy(update={"restore_from": left})
-    return name, body.model_copy(update={"details": details, "takes_over": takes_over})
+    return opened(number, version, OperationKind.ROLLBACK, takes_over=takes_over, restore_from=left)
 
 
 HALF_WAY = fold(opened(2, V2), record=deployed([V1]))

@@ -81,11 +81,11 @@ def test_unreadable_memories_begin_anew(environment: Environment, slack: SlackSt
 
 def test_the_message_of_what_was_taken_over_says_so(environment: Environment, slack: SlackStandIn) -> None:
     story = Story()
-    tell_news(environment, story.record, tuple(story.entries))
+    tell_news(environment, story.journal.record, tuple(story.journal.entries))
     story.open(1, "17.1.0-ee.0")
-    tell_news(environment, story.record, tuple(story.entries))
+    tell_news(environment, story.journal.record, tuple(story.journal.entries))
     story.open(2, "17.0.0-ee.0", OperationKind.ROLLBACK, over="lab-1")
-    tell_news(environment, story.record, tuple(story.entries))
+    tell_news(environment, story.journal.record, tuple(story.journal.entries))
     deploy, rollback, superseded = slack.messages
     assert "deploy of gitlab-ee `17.1.0-ee.0` was taken over" in deploy.text
     assert "rollback to gitlab-ee `17.0.0-ee.0` has begun" in rollback.text
