@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import queue
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
+
+from tests.served import ANYWHERE, Replies, served
 
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 TOKEN = "gr8t0ken"
@@ -102,23 +103,14 @@ class ChatServer:
 def chat_server() -> Iterator[ChatServer]:
     answers: queue.Queue[dict[str, Any]] = queue.Queue()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Replies, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             answers.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
-        def log_request(self, code: object = "-", size: object = "-") -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield ChatServer(f"http://127.0.0.1:{server.server_address[1]}", answers)
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(ThreadingHTTPServer(ANYWHERE, Handler)) as url:
+        yield ChatServer(url, answers)
 
 
 def said(message: dict[str, Any]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.served import ANYWHERE, Replies, served
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ScriptedServer:
         asked: all requests so far.
     """
 
-    url: str
+    url: str = ""
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
 
@@ -53,8 +54,9 @@ class ScriptedServer:
 @contextmanager
 def scripted_server() -> Iterator[ScriptedServer]:
     """Serve until the block ends."""
+    script = ScriptedServer()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Replies, BaseHTTPRequestHandler):
         def answer(self) -> None:
             parts = urlsplit(self.path)
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -64,24 +66,9 @@ def scripted_server() -> Iterator[ScriptedServer]:
             found = script.answers.get(f"{self.command} {parts.path}", Answer({"message": "404 Not found"}, 404))
             text = found.body if isinstance(found.body, str) else json.dumps(found.body)
             data = b"" if found.body is None else text.encode()
-            self.send_response(found.status)
-            self.send_header("Content-Type", found.kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.reply(found.status, data, Content_Type=found.kind)
 
         do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - the base class calls them so
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    script = ScriptedServer(f"http://127.0.0.1:{server.server_address[1]}")
-    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    serving.start()
-    try:
+    with served(ThreadingHTTPServer(ANYWHERE, Handler)) as script.url:
         yield script
-    finally:
-        server.shutdown()
-        server.server_close()
-        serving.join()

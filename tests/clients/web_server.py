@@ -6,12 +6,13 @@ import contextlib
 import functools
 import http.server
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.served import ANYWHERE, Replies, served
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Request:
     sent: int = 0
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
+class Handler(Replies, http.server.SimpleHTTPRequestHandler):
     """Serves files, with validators, unless a fault is scripted for the path."""
 
     protocol_version = "HTTP/1.1"
@@ -44,17 +45,6 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         finally:
             self.wfile = plain
 
-    def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
-        """Answer at once with these headers (``_`` stands for ``-``)."""
-        self.send_response(status)
-        for name, value in {"Content_Length": str(len(body)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
 
 class Counting:
     """Counts what goes out."""
@@ -74,7 +64,7 @@ class Counting:
 class Script:
     """The server, as a test sees it."""
 
-    url: str
+    url: str = ""
     requests: list[Request] = field(default_factory=list)
     answers: dict[str, Callable[[Handler], None]] = field(default_factory=dict)
 
@@ -96,25 +86,19 @@ class WebServer(http.server.ThreadingHTTPServer):
         self.connections.append(request)
         super().process_request(request, client_address)
 
-    def hang_up(self) -> None:
-        """End the connections that clients keep open."""
+    def server_close(self) -> None:
+        """End the connections that clients keep open too."""
         for connection in self.connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        super().server_close()
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Script]:
     """Serve a folder until the end of the block."""
-    server = WebServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-    script = Script(f"http://127.0.0.1:{server.server_port}")
+    server = WebServer(ANYWHERE, functools.partial(Handler, directory=str(folder)))
+    script = Script()
     server.requests, server.answers, server.connections = script.requests, script.answers, []
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with served(server) as script.url:
         yield script
-    finally:
-        server.shutdown()
-        thread.join()
-        server.hang_up()
-        server.server_close()

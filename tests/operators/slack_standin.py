@@ -7,15 +7,16 @@ status 429, with ``Retry-After`` in seconds (docs.slack.dev/apis/web-api/rate-li
 
 from __future__ import annotations
 
-import http.server
 import itertools
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
+
+from tests.served import ANYWHERE, Replies, served
 
 TOKEN = "xoxb-1"
 CHANNEL, CHANNEL_ID = "#deploys", "C024BE91L"
@@ -165,7 +166,7 @@ def slack_standin() -> Iterator[SlackStandIn]:
     """Serve until the block ends."""
     slack = SlackStandIn()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Replies, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             method = self.path.rpartition("/")[2]
             sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -176,24 +177,9 @@ def slack_standin() -> Iterator[SlackStandIn]:
                 asked = {}
             status, headers, body = slack.answer(method, self.headers.get("Authorization", ""), asked)
             data = (body if isinstance(body, str) else json.dumps(body)).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "text/html" if isinstance(body, str) else "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
+            kind = "text/html" if isinstance(body, str) else "application/json"
+            self.reply(status, data, Content_Type=kind, **headers)
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    slack.url = f"http://127.0.0.1:{server.server_address[1]}/api/"
-    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    serving.start()
-    try:
+    with served(ThreadingHTTPServer(ANYWHERE, Handler)) as url:
+        slack.url = f"{url}/api/"
         yield slack
-    finally:
-        server.shutdown()
-        server.server_close()
-        serving.join()

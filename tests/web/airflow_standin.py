@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.served import ANYWHERE, Replies, served
 
 LOGIN = {"username": "chat", "password": "secret"}
 
@@ -73,7 +75,7 @@ def airflow_standin() -> Iterator[AirflowStandIn]:
     """Serve until the block ends."""
     airflow = AirflowStandIn()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Replies, BaseHTTPRequestHandler):
         def answer(self) -> None:
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             asked = json.loads(sent) if sent else None
@@ -85,25 +87,12 @@ def airflow_standin() -> Iterator[AirflowStandIn]:
             else:
                 status, body = airflow.answer(self.command, self.path, self.headers.get("Authorization", ""), asked)
             data = (airflow.page or json.dumps(body)).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "text/html" if airflow.page else "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.reply(status, data, Content_Type="text/html" if airflow.page else "application/json")
 
         do_GET = do_POST = answer  # noqa: N815 - the base class calls them so
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    airflow.url = f"http://127.0.0.1:{server.server_address[1]}"
-    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    serving.start()
-    try:
-        yield airflow
-    finally:
-        airflow.over.set()
-        server.shutdown()
-        server.server_close()
-        serving.join()
+    with served(ThreadingHTTPServer(ANYWHERE, Handler)) as airflow.url:
+        try:
+            yield airflow
+        finally:
+            airflow.over.set()

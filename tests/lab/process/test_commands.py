@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.running import ROOT
+from tests.served import ANYWHERE, Replies, served
 
 OWN = [sys.executable, "-Es", str(ROOT / "lab/process/commands/run.py")]
 
@@ -30,10 +31,7 @@ def run(command: list[str], *arguments: str, **options: object) -> subprocess.Co
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
+    class Handler(Replies, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/hold":
                 hold.wait(10)
@@ -48,13 +46,9 @@ def url() -> Iterator[str]:
             self.wfile.write(body)
 
     hold = threading.Event()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+    with served(ThreadingHTTPServer(ANYWHERE, Handler)) as address:
+        yield address
         hold.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize("curl", both("curl"))
