@@ -20,11 +20,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import asyncssh
-
 from bench.cost import Cost, interleaved, measure, used_cpu
 from bench.measured_lab import ROOT, measured_lab, unmeasurable
 from bench.peers.ansible import Ansible
+from bench.peers.bare_asyncssh import Connections, connect, disconnect
 from bench.peers.installed import Login, missing
 from bench.peers.worker import worker
 from bench.promise import Promise, judge
@@ -72,7 +71,7 @@ async def _measure(loaded: LoadedEnvironment) -> Iterator[Promise]:
     environment = loaded.environment
     names = tuple(environment.fleet)
     async with open_session(loaded, ShellCredentials(), Silent()) as session:
-        bare = await connect(environment)
+        bare = await connect(environment, names)
         await through_engine(session)
         works: dict[str, Callable[[], Awaitable[Cost]]] = {
             "engine, warm": lambda: measure(lambda: through_engine(session)),
@@ -93,7 +92,7 @@ async def _measure(loaded: LoadedEnvironment) -> Iterator[Promise]:
             works["ansible, cold"] = lambda: _ansible(ansible, cold=True)
             works["ansible, warm"] = lambda: _ansible(ansible, cold=False)
             costs = await interleaved(works, ROUNDS)
-        await _disconnect(bare)
+        await disconnect(bare)
     _print(costs, len(names))
     return _promises(costs)
 
@@ -133,41 +132,15 @@ async def _cold_engine(loaded: LoadedEnvironment) -> None:
         await through_engine(session)
 
 
-async def connect(environment: Environment) -> list[asyncssh.SSHClientConnection]:
-    """Connect to every host with nothing but asyncssh."""
-    ssh = environment.ssh
-    hosts = [environment.hosts()[name] for name in environment.fleet]
-    return await asyncio.gather(
-        *(
-            asyncssh.connect(
-                host.target,
-                host.port or ssh.port,
-                username=ssh.user or (),
-                client_keys=[str(ssh.identity_file)],
-                known_hosts=str(ssh.known_hosts),
-                config=None,
-                agent_path=None,
-            )
-            for host in hosts
-        )
-    )
-
-
-async def loop(connections: list[asyncssh.SSHClientConnection], command: str) -> None:
+async def loop(connections: Connections, command: str) -> None:
     """Run a command over every connection."""
-    await asyncio.gather(*(connection.run(command, check=True) for connection in connections))
+    await asyncio.gather(*(connection.run(command, check=True) for connection in connections.values()))
 
 
 async def _cold_loop(environment: Environment) -> None:
-    connections = await connect(environment)
+    connections = await connect(environment, environment.fleet)
     await loop(connections, COMMAND)
-    await _disconnect(connections)
-
-
-async def _disconnect(connections: list[asyncssh.SSHClientConnection]) -> None:
-    for connection in connections:
-        connection.close()
-    await asyncio.gather(*(connection.wait_closed() for connection in connections))
+    await disconnect(connections)
 
 
 async def _ansible(ansible: Ansible, *, cold: bool) -> Cost:

@@ -23,6 +23,7 @@ from bench.cost import Cost, measure, median
 from bench.fleet_commands import Silent
 from bench.measured_lab import measured_lab, unmeasurable
 from bench.peers.ansible import Ansible
+from bench.peers.bare_asyncssh import Connections, connect
 from bench.peers.installed import Login, missing
 from bench.promise import Promise, judge
 from bench.rolling import bare, by_ansible, by_engine, fleet, own_work, steps
@@ -31,7 +32,6 @@ from takeoff.core.rollout_rules import batch_size
 from takeoff.engine.adoption import adopt
 from takeoff.engine.session import open_session
 from takeoff.engine.shell_credentials import ShellCredentials
-from takeoff.environment_files import LoadedEnvironment
 
 ROUNDS = int(os.environ.get("TAKEOFF_BENCH_UPGRADES", "7"))
 """Of each way but Ansible's."""
@@ -67,7 +67,7 @@ async def _measure(lab: LabState, folder: Path) -> Iterator[Promise]:
         await adopt(session, by=by_engine.BY)
     login = Login.of(environment, hosts)
     ansible = Ansible(login, folder)
-    connections = await _connect(loaded, hosts)
+    connections = await connect(environment, (*hosts, fleet.BALANCER))
     try:
         inventory = by_ansible.prepare(environment, hosts, folder)
         for number in range(ROUNDS):
@@ -111,18 +111,12 @@ def _call(work: Callable[..., Awaitable[object]], *arguments: object) -> Callabl
     return lambda: work(*arguments)
 
 
-async def _connect(loaded: LoadedEnvironment, hosts: tuple[str, ...]) -> bare.Connections:
-    names = (*hosts, fleet.BALANCER)
-    opened = await asyncio.gather(*(bare.connect(loaded.environment, name) for name in names))
-    return dict(zip(names, opened, strict=True))
-
-
 async def _sha256(connection: asyncssh.SSHClientConnection, version: str) -> str:
     said = await bare.as_root(connection, f"sha256sum /var/cache/apt/archives/gitlab-ee_{version}_*.deb")
     return said.split()[0]
 
 
-async def _warm_up(connections: bare.Connections, hosts: tuple[str, ...], version: str) -> str:
+async def _warm_up(connections: Connections, hosts: tuple[str, ...], version: str) -> str:
     few = asyncio.Semaphore(10)
 
     async def one(host: str) -> None:

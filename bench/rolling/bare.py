@@ -14,15 +14,13 @@ from typing import NamedTuple
 
 import asyncssh
 
+from bench.peers.bare_asyncssh import Connections
 from bench.rolling import steps
 from bench.rolling.fleet import BALANCER
 from takeoff.core.balancer_settings import ServerName
 from takeoff.core.balancer_status import ServerStatus, parse_servers
-from takeoff.core.environment import Environment
 
 POLL_S = 0.25
-
-Connections = dict[str, asyncssh.SSHClientConnection]
 
 
 class Scripts(NamedTuple):
@@ -64,20 +62,6 @@ async def roll(connections: Connections, hosts: tuple[str, ...], batch: int, scr
             await balancer.until(host, lambda status: status.serving)
 
     await asyncio.gather(*map(upgrade, hosts))
-
-
-async def connect(environment: Environment, name: str) -> asyncssh.SSHClientConnection:
-    """Connect to one host with nothing but asyncssh."""
-    host, ssh = environment.hosts()[name], environment.ssh
-    return await asyncssh.connect(
-        host.target,
-        host.port or ssh.port,
-        username=ssh.user or (),
-        client_keys=[str(ssh.identity_file)],
-        known_hosts=str(ssh.known_hosts),
-        config=None,
-        agent_path=None,
-    )
 
 
 async def as_root(connection: asyncssh.SSHClientConnection, script: str) -> str:
