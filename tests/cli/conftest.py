@@ -69,6 +69,20 @@ class Command:
         return [json.loads(line) for line in self.run("journal", "lab", "--last", "0", "--json").stdout.splitlines()]
 
 
+def wait_for_line(process: subprocess.Popen[str], begin: str) -> None:
+    """Read what a command prints until a line begins so."""
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        if line.startswith(begin):
+            return
+        said.append(line)
+    _, stderr = process.communicate()
+    raise AssertionError(
+        f"no line begins with {begin!r}; exit {process.returncode}\n--- stdout\n{''.join(said)}--- stderr\n{stderr}"
+    )
+
+
 @pytest.fixture(scope="module")
 def takeoff() -> Iterator[Command]:
     """An adopted lab of the default thirteen hosts on 17.0.0, and the command on it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,15 +87,6 @@ class RollbackLab(Command):
             report = stop_traffic(self.lab.state)
         assert report["requests"] > 0
         assert report["failed"] == 0, report
-
-
-def wait_for_line(process: subprocess.Popen[str], begin: str) -> None:
-    """Read what a command prints until a line begins so."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(begin):
-            return
-    raise AssertionError(f"no line begins with {begin!r}: {process.communicate()}")
 
 
 @contextmanager

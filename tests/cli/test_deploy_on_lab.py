@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, wait_for_line
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -38,14 +37,6 @@ def drained(takeoff: Command) -> list[str]:
 def one_host_at_a_time(takeoff: Command) -> None:
     path = takeoff.lab.state.folder / "environments" / "lab.yml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"batch": 1}, sort_keys=False))
-
-
-def wait_for_line(process: subprocess.Popen[str], begin: str) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(begin):
-            return
-    raise AssertionError(f"no line begins with {begin!r}: {process.communicate()}")
 
 
 def test_adopting_records_what_is_installed_and_is_refused_the_second_time(takeoff: Command) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.rollback_lab import RollbackLab, rollback_lab, wait_for_line
+from tests.cli.conftest import wait_for_line
+from tests.cli.rollback_lab import RollbackLab, rollback_lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from lab.environment_file import environment_path
-from tests.cli.rollback_lab import RollbackLab, rollback_lab, wait_for_line
+from tests.cli.conftest import wait_for_line
+from tests.cli.rollback_lab import RollbackLab, rollback_lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
