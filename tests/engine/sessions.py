@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import requests
+
 from takeoff.core.environment import Environment
 from takeoff.core.operation import Lease, OperationDraft, OperationKind
+from takeoff.engine.credentials import HttpAccess
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.requested import placements
 from takeoff.engine.session import Session
@@ -35,6 +38,13 @@ class Lines:
 
     def line(self, text: str) -> None:
         self.told.append(text)
+
+
+class Direct:
+    """Credentials for services that need no login."""
+
+    def http(self, connection: str | None, url: str | None, field: str) -> HttpAccess:
+        return HttpAccess(str(url), requests.Session(), "token")
 
 
 def session_on(hosts: ShellHosts, environment: Environment) -> Session:

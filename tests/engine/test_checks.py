@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import requests
 
 from takeoff.core.environment import Environment
 from takeoff.core.errors import CheckFailed, SourceUnavailable, SourceUntrusted, Superseded
@@ -17,7 +16,6 @@ from takeoff.core.operation import Outcome
 from takeoff.core.record import OperationRecord
 from takeoff.core.task_ids import TaskKind, TaskSpec
 from takeoff.engine.alerts import Bake, alerts_before, begin_alerts, settle_alerts
-from takeoff.engine.credentials import HttpAccess
 from takeoff.engine.qa import begin_qa, settle_qa
 from takeoff.engine.session import Session
 from takeoff.engine.task_result import TaskResult
@@ -26,6 +24,7 @@ from takeoff.fleet.host_script import HostScript
 from takeoff.fleet.journal import HostJournal
 from takeoff.fleet.lease import JournalLeases
 from tests.clients.scripted_server import Answer, ScriptedServer, scripted_server
+from tests.engine.sessions import Direct, Lines
 from tests.fleet.conftest import AUTHORITY, draft_of, driver_of
 from tests.fleet.shell_hosts import ShellHosts
 
@@ -35,23 +34,6 @@ PROJECT = "/api/v4/projects/quality%2Fstaging"
 PIPELINE = f"{PROJECT}/pipelines/7"
 HEARTBEAT = {"fingerprint": "beat", "labels": {"alertname": "Heartbeat"}, "startsAt": "2026-11-24T14:00:00Z"}
 SLOW = {"fingerprint": "slow", "labels": {"alertname": "Slow"}, "startsAt": "2026-11-24T14:00:00Z"}
-
-
-class Silent:
-    """Tells nobody."""
-
-    def host(self, host: str, step: str, detail: str = "") -> None: ...
-
-    def line(self, text: str) -> None: ...
-
-
-class Direct:
-    """Needs no login."""
-
-    def ssh(self, environment: Environment) -> None: ...
-
-    def http(self, connection: str | None, url: str | None, field: str) -> HttpAccess:
-        return HttpAccess(str(url), requests.Session(), "token")
 
 
 @dataclass
@@ -116,7 +98,7 @@ async def scene(tmp_path: Path, environment: Environment, server: ScriptedServer
         clock=SystemClock(),
         journal=journal,
         leases=leases,
-        progress=Silent(),
+        progress=Lines(),
         credentials=Direct(),  # type: ignore[arg-type]
     )
     return Scene(session, server, lease.operation.id)

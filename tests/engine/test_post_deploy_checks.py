@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import requests
 
 from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import CheckFailed, HostUnreachable, LeaseHeld, SourceUnavailable, Superseded, TakeoffError
@@ -21,7 +20,6 @@ from takeoff.core.task_ids import POST_DEPLOY, POST_DEPLOY_ALERTS, POST_DEPLOY_Q
 from takeoff.engine import post_deploy_work
 from takeoff.engine.adoption import adopt
 from takeoff.engine.alerts import Bake, begin_alerts
-from takeoff.engine.credentials import HttpAccess
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.journal_entry import decide
 from takeoff.engine.opening import DeployRequest
@@ -31,11 +29,10 @@ from takeoff.engine.release import release_lease
 from takeoff.engine.session import Session
 from takeoff.engine.task_result import TaskResult
 from tests.clients.scripted_server import Answer, ScriptedServer, scripted_server
-from tests.engine.sessions import draft, install, session_on
+from tests.engine.sessions import V0, Direct, draft, install, session_on
 from tests.fleet.job_processes import end_jobs
 from tests.fleet.shell_hosts import ShellHosts
 
-V0 = "17.0.0-ee.0"
 QA = TaskSpec(POST_DEPLOY_QA, TaskKind.QA)
 ALERTS = TaskSpec(POST_DEPLOY_ALERTS, TaskKind.ALERTS)
 PROJECT = "/api/v4/projects/quality%2Fstaging"
@@ -53,13 +50,6 @@ alerts: {{url: "{url}", matchers: ["a=b"], heartbeat: "c=d", bake: 0s}}
 post_deploy_checks: {{qa: true, alerts: true}}
 """
 REQUEST = DeployRequest(version="", by="maria")
-
-
-class Direct:
-    """Needs no login."""
-
-    def http(self, connection: str | None, url: str | None, field: str) -> HttpAccess:
-        return HttpAccess(str(url), requests.Session(), "token")
 
 
 class Watched:
