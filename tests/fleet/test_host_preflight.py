@@ -133,5 +133,35 @@ def test_rule_2_a_role_that_stands_at_its_floor_blocks() -> None:
     assert blocker.message == "role web: 3 of 3 hosts serve and the floor is 3, so none may leave"
 
 
+@pytest.mark.parametrize(
+    ("behind", "floor", "blocking", "told"),
+    [
+        ((1,), 2, False, "2 of 3 hosts serve and the floor is 2, so main-web-1, left behind and back again, has to"),
+        ((1, 2), 2, False, "1 of 3 hosts serve and the floor is 2, so main-web-1, main-web-2, left behind and back"),
+        ((1,), 3, True, "2 of 3 hosts serve and the floor is 3, so none may leave"),
+    ],
+    ids=["one of three", "two of three", "all would be needed"],
+)
+def test_rule_2_at_the_floor_a_host_that_was_left_behind_and_answers_again_goes_first(
+    behind: tuple[int, ...], floor: int, blocking: bool, told: str
+) -> None:
+    simulated = fleet_of(3, floor=floor)
+    hosts = {f"main-web-{number}" for number in behind}
+    for host in hosts:
+        simulated.balancers["lb-01"].servers["web", host].state = "maint"
+    report = look(simulated, left_behind=hosts, version="17.2.0-ee.0")
+    (found,) = (finding for finding in report.findings if finding.message.startswith("role web: "))
+    assert found.message.startswith(f"role web: {told}")
+    assert (found in report.blockers) is blocking
+
+
+def test_rule_2_at_the_floor_a_host_that_was_left_behind_and_is_silent_still_blocks() -> None:
+    simulated = fleet_of(3, floor=2)
+    simulated.hosts["main-web-1"].cut = True
+    simulated.balancers["lb-01"].servers["web", "main-web-1"].state = "maint"
+    (blocker,) = look(simulated, left_behind={"main-web-1"}).blockers
+    assert blocker.message == "role web: 2 of 3 hosts serve and the floor is 2, so none may leave"
+
+
 def test_a_role_at_its_floor_blocks_nothing_when_no_host_has_to_leave() -> None:
     assert look(fleet_of(3, floor="100%"), version=OLD).blockers == ()

@@ -63,7 +63,7 @@ async def look_at_hosts(
     of_servers = list(_servers(standing, left_behind))
     if converging is None:
         staying = {*left_behind, *(facts.host for facts in answered if version and facts.version == version)}
-        of_servers += _floors(fleet, standing, staying)
+        of_servers += _floors(fleet, standing, staying, returning={facts.host for facts in answered} & {*left_behind})
     else:
         of_hosts = [finding if finding.host in converging else _told(finding) for finding in of_hosts]
         of_servers = [_told(finding) for finding in of_servers]
@@ -119,13 +119,28 @@ def _servers(standing: Mapping[str, HostStanding], left_behind: Collection[str])
                 yield Finding(gate=HOSTS, host=host, message=said, lifts="bring it back to ready, or put it to maint")
 
 
-def _floors(fleet: Fleet, standing: Mapping[str, HostStanding], staying: Collection[str]) -> Iterator[Finding]:
-    """Tell of roles in which a host has to leave and none may; ``staying`` are the hosts that do not have to."""
+def _floors(
+    fleet: Fleet, standing: Mapping[str, HostStanding], staying: Collection[str], returning: Collection[str]
+) -> Iterator[Finding]:
+    """Tell of roles that stand at their floor although a host of them has to leave.
+
+    Args:
+        fleet: the environment.
+        standing: in the balancers, of the hosts that are in any.
+        staying: hosts that do not have to leave.
+        returning: hosts that were left behind and answer again: moving one takes nothing away, and brings it back.
+    """
     for role in fleet.environment.role_names:
         hosts = [member.host.name for member in fleet.environment.members(role=role)]
         serving = sum(1 for host in hosts if host not in standing or standing[host].serving)
         floor = floor_count(fleet.environment.floor_for(role), len(hosts))
-        if serving <= floor and not set(hosts) <= set(staying):
-            told = f"role {role}: {serving} of {len(hosts)} hosts serve and the floor is {floor}, so none may leave"
+        if serving > floor or set(hosts) <= set(staying):
+            continue
+        told = f"role {role}: {serving} of {len(hosts)} hosts serve and the floor is {floor}, so "
+        first = [host for host in hosts if host in returning and host in standing]
+        if serving + len(first) > floor:
+            told += f"{', '.join(first)}, left behind and back again, {'have' if first[1:] else 'has'} to serve first"
+            yield Finding(gate=HOSTS, weight=Weight.TOLD, message=told)
+        else:
             lifts = f"bring hosts back, or lower roles.{role}.floor in the environment file"
-            yield Finding(gate=HOSTS, message=told, lifts=lifts)
+            yield Finding(gate=HOSTS, message=f"{told}none may leave", lifts=lifts)
