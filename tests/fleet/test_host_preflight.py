@@ -11,7 +11,7 @@ from takeoff.core.gates import Weight
 from takeoff.core.preflight_report import HostsReport
 from takeoff.fleet.host_preflight import look_at_hosts
 from tests.fleet import simulated_rollout
-from tests.fleet.simulated_fleet import OLD, SimulatedFleet
+from tests.fleet.simulated_fleet import OLD, SimulatedFleet, environment_of
 from tests.fleet.virtual_time import run_virtually
 
 
@@ -130,7 +130,7 @@ def test_rule_6_a_silent_balancer_blocks() -> None:
 
 def test_rule_2_a_role_that_stands_at_its_floor_blocks() -> None:
     (blocker,) = look(fleet_of(3, floor="100%")).blockers
-    assert blocker.message == "role web: 3 of 3 hosts serve and the floor is 3, so none may leave"
+    assert blocker.message == "role web: 3 of 3 hosts serve and the floor is 3, so none may leave main"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_rule_2_a_role_that_stands_at_its_floor_blocks() -> None:
     [
         ((1,), 2, False, "2 of 3 hosts serve and the floor is 2, so main-web-1, left behind and back again, has to"),
         ((1, 2), 2, False, "1 of 3 hosts serve and the floor is 2, so main-web-1, main-web-2, left behind and back"),
-        ((1,), 3, True, "2 of 3 hosts serve and the floor is 3, so none may leave"),
+        ((1,), 3, True, "2 of 3 hosts serve and the floor is 3, so none may leave main"),
     ],
     ids=["one of three", "two of three", "all would be needed"],
 )
@@ -155,12 +155,19 @@ def test_rule_2_at_the_floor_a_host_that_was_left_behind_and_answers_again_goes_
     assert (found in report.blockers) is blocking
 
 
+def test_rule_2_a_host_that_comes_back_in_a_later_stage_does_not_help_an_earlier_one() -> None:
+    simulated = SimulatedFleet(environment_of({"canary": {"web": 1}, "main": {"web": 2}}, floor=2))
+    simulated.balancers["lb-01"].servers["web", "main-web-1"].state = "maint"
+    blockers = [one.message for one in look(simulated, left_behind={"main-web-1"}, version="17.2.0-ee.0").blockers]
+    assert "role web: 2 of 3 hosts serve and the floor is 2, so none may leave canary" in blockers
+
+
 def test_rule_2_at_the_floor_a_host_that_was_left_behind_and_is_silent_still_blocks() -> None:
     simulated = fleet_of(3, floor=2)
     simulated.hosts["main-web-1"].cut = True
     simulated.balancers["lb-01"].servers["web", "main-web-1"].state = "maint"
     (blocker,) = look(simulated, left_behind={"main-web-1"}).blockers
-    assert blocker.message == "role web: 2 of 3 hosts serve and the floor is 2, so none may leave"
+    assert blocker.message == "role web: 2 of 3 hosts serve and the floor is 2, so none may leave main"
 
 
 def test_a_role_at_its_floor_blocks_nothing_when_no_host_has_to_leave() -> None:

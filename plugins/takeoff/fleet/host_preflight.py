@@ -130,17 +130,24 @@ def _floors(
         staying: hosts that do not have to leave.
         returning: hosts that were left behind and answer again: moving one takes nothing away, and brings it back.
     """
-    for role in fleet.environment.role_names:
-        hosts = [member.host.name for member in fleet.environment.members(role=role)]
+    environment = fleet.environment
+    for role in environment.role_names:
+        hosts = [member.host.name for member in environment.members(role=role)]
         serving = sum(1 for host in hosts if host not in standing or standing[host].serving)
-        floor = floor_count(fleet.environment.floor_for(role), len(hosts))
-        if serving > floor or set(hosts) <= set(staying):
-            continue
+        floor = floor_count(environment.floor_for(role), len(hosts))
         told = f"role {role}: {serving} of {len(hosts)} hosts serve and the floor is {floor}, so "
-        first = [host for host in hosts if host in returning and host in standing]
-        if serving + len(first) > floor:
-            told += f"{', '.join(first)}, left behind and back again, {'have' if first[1:] else 'has'} to serve first"
-            yield Finding(gate=HOSTS, weight=Weight.TOLD, message=told)
+        first: list[str] = []
+        for stage in environment.stages:
+            moved = [member.host.name for member in environment.members(stage.name, role)]
+            back = [host for host in moved if host in returning and host in standing]
+            first += back if serving <= floor else []
+            serving += len(back)
+            if serving <= floor and not set(moved) <= set(staying):
+                lifts = f"bring hosts back, or lower roles.{role}.floor in the environment file"
+                yield Finding(gate=HOSTS, message=f"{told}none may leave {stage.name}", lifts=lifts)
+                break
         else:
-            lifts = f"bring hosts back, or lower roles.{role}.floor in the environment file"
-            yield Finding(gate=HOSTS, message=f"{told}none may leave", lifts=lifts)
+            if first:
+                have = "have" if first[1:] else "has"
+                told += f"{', '.join(first)}, left behind and back again, {have} to serve first"
+                yield Finding(gate=HOSTS, weight=Weight.TOLD, message=told)
