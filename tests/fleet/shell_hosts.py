@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from takeoff.core.errors import HostUnreachable
@@ -77,7 +78,8 @@ class ShellHosts:
             async with asyncio.timeout(timeout_s):
                 stdout, stderr = await process.communicate(text + stdin)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have ended in this moment
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             raise
         if self.lose_answers:

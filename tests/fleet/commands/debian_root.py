@@ -105,7 +105,7 @@ class DebianRoot:
             'Acquire::Languages "none";\nAPT::Architecture "amd64";\nDPkg::Use-Pty "0";\n'
         )
         self.environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",  # an ordinary user has none of dpkg's programs there
             "TAKEOFF_HOST_ROOT": str(folder),
             "APT_CONFIG": str(folder / "apt.conf"),
             "DPKG_ROOT": str(folder),
