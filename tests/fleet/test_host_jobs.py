@@ -154,8 +154,16 @@ async def test_a_job_outlives_its_caller_and_is_attached_to(
     assert lines == ["begun", "ended"]
 
 
-async def test_rule_1_a_job_waits_for_one_of_another_operation_that_still_runs(
-    jobs: HostJobs, make_lease: MakeLease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("operation", "step"), [(2, "step"), (1, "next")], ids=["of another operation", "another step, begun late"]
+)
+async def test_rule_1_a_job_waits_for_another_one_that_still_runs(
+    jobs: HostJobs,
+    make_lease: MakeLease,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: int,
+    step: str,
 ) -> None:
     monkeypatch.setattr(host_jobs, "BUSY_PAUSE_S", 0.2)
     go, order = tmp_path / "go", tmp_path / "order"
@@ -168,7 +176,7 @@ async def test_rule_1_a_job_waits_for_one_of_another_operation_that_still_runs(
     )
     while not order.exists():
         await asyncio.sleep(0.02)
-    second = asyncio.create_task(run(jobs, make_lease(2, 2), f"echo 2 begins >>{order}"))
+    second = asyncio.create_task(run(jobs, make_lease(2, operation), f"echo 2 begins >>{order}", step))
     await asyncio.sleep(1.0)
     go.touch()
     await second

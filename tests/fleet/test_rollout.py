@@ -9,7 +9,7 @@ import pytest
 from takeoff.core.errors import BudgetSpent, CheckFailed, Superseded
 from takeoff.core.reports import Result, RolloutReport
 from takeoff.fleet.load_balancer import BalancerSilent
-from takeoff.fleet.rollout import left_behind_by, roll_out
+from takeoff.fleet.rollout import roll_out
 from tests.fleet.simulated_fleet import NEW, OLD, SimulatedFleet, environment_of
 from tests.fleet.simulated_rollout import ORDER, fleet_of, results
 from tests.fleet.virtual_time import run_virtually
@@ -147,16 +147,35 @@ def test_hosts_within_the_budgets_are_put_to_maint_and_left_behind() -> None:
     simulated = fleet_of(4, failure_budget={"failed": 1, "unreachable": 1})
     simulated.hosts["main-web-1"].down = True
     simulated.hosts["main-web-2"].failing["restart"] = 9
-    report = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    told: list[tuple[str, int]] = []
+
+    async def leaving_behind(host: str, reason: str) -> None:
+        told.append((host, [state for _, state in simulated.balancers["lb-01"].sets].count("maint")))
+
+    rollout = roll_out(simulated.fleet, simulated.lease(), "web", leaving_behind=leaving_behind)
+    report = run_virtually(rollout)
     assert results(report) == {
         "main-web-1": Result.UNREACHABLE,
         "main-web-2": Result.FAILED,
         "main-web-3": Result.CHANGED,
         "main-web-4": Result.CHANGED,
     }
-    assert list(left_behind_by(report)) == ["main-web-1", "main-web-2"]
+    assert told == [("main-web-1", 0), ("main-web-2", 1)], "each is told before it is put to maint"
     states = {server.host.name: server.state for server in simulated.balancers["lb-01"].servers.values()}
     assert states == {"main-web-1": "maint", "main-web-2": "maint", "main-web-3": "ready", "main-web-4": "ready"}
+
+
+def test_a_host_of_which_nobody_could_be_told_is_not_put_to_maint() -> None:
+    simulated = fleet_of(3, failure_budget={"unreachable": 1})
+    simulated.hosts["main-web-1"].down = True
+
+    async def leaving_behind(host: str, reason: str) -> None:
+        raise Superseded("a rollback has taken over")
+
+    with pytest.raises(Superseded) as stopped:
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web", leaving_behind=leaving_behind))
+    assert results(stopped.value.report)["main-web-1"] is Result.UNREACHABLE
+    assert simulated.balancers["lb-01"].servers["web", "main-web-1"].state == "ready"
 
 
 def test_more_unreachable_hosts_than_allowed_stop_the_rollout_before_anything_is_changed() -> None:
@@ -172,7 +191,7 @@ def test_the_silence_of_a_host_that_was_left_behind_before_costs_no_budget() -> 
     simulated = fleet_of(3)
     simulated.hosts["main-web-1"].down = True
     report = run_virtually(roll_out(simulated.fleet, simulated.lease(), "web", left_behind={"main-web-1"}))
-    assert list(left_behind_by(report)) == ["main-web-1"]
+    assert results(report)["main-web-1"] is Result.UNREACHABLE
     assert len(report.of(Result.CHANGED)) == 2
 
 

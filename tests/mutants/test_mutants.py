@@ -82,8 +82,14 @@ MUTANTS = {
         "fleet/host/jobs.sh", '[ "$(cat "$attempt/boot")" = "$boot" ] || rebooted=1', "true",
         HOST_JOBS, "a_reboot_is_recognised"),
     "job of another operation not waited for": Mutant(
-        "fleet/host/jobs.sh", '    if [ "$foreign" ]; then', "    if false; then",
-        HOST_JOBS, "a_job_waits_for_one_of_another_operation"),
+        "fleet/host/jobs.sh", '    if [ "$other" ]; then', "    if false; then",
+        HOST_JOBS, "a_job_waits_for_another_one"),
+    "job of another step not waited for": Mutant(
+        "fleet/host/jobs.sh", 'case $attempt in "$job/"*) continue', 'case $attempt in "${job%/*/*}/"*) continue',
+        HOST_JOBS, "a_job_waits_for_another_one"),
+    "host left behind not told": Mutant(
+        "fleet/rollout.py", "            await leaving_behind(host, one.reason)\n", "",
+        ROLLOUT, "nobody_could_be_told"),
     "journal appended without compare": Mutant(
         "fleet/host/journal.sh", 'if [ "$size" -ne "$2" ] || {', "if false || false && {",
         JOURNAL, "of_many_appends_at_once"),

@@ -141,8 +141,8 @@ class Host(Node):
     ) -> Completed:
         if (refusal := self.check_fence(epoch, authorities)) is not None:
             return refusal
-        if foreign := [job for job in self.running if job[0] != operation]:
-            return self.said(f"state=busy rc= next=0 size=0 busy={foreign[0][0]}/{self.name}/{foreign[0][1]}")
+        if others := [job for job in self.running if job != (operation, step)]:
+            return self.said(f"state=busy rc= next=0 size=0 busy={others[0][0]}/{self.name}/{others[0][1]}")
         attempts = self.jobs.setdefault((operation, step), [])
         if fresh := begins_another(attempts, int(wanted)):
             self.watches.job_begins(self, operation, step, int(epoch))

@@ -33,8 +33,8 @@ from tests.simulation.process import Process
 from tests.simulation.schedule import Fault, Schedule
 from tests.simulation.world import V1, V2, V3, World, small_environment
 
-TRIES = 12
-"""How often a task is tried; faults are over long before."""
+TRIES = 60
+"""How often a task is tried: faults are over by then, six that follow one another for 70 s each included."""
 
 RETRY_S = 8.0
 

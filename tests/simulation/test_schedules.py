@@ -50,6 +50,19 @@ def test_no_schedule_of_faults_breaks_a_safety_rule(block: int) -> None:
     assert broken == [], story_of(schedule_of(broken[0]))
 
 
+ONCE_BROKEN = {
+    443900583505: "a host was in maint of which a rollback, that took over in that moment, was not told",
+    443900597640: "an install began while a download ran that a host, cut off until then, had heard of late",
+    443900616262: "a download began while an install ran, by a driver that woke up",
+}
+"""Schedules of `make soak` in which a rule was broken, and how."""
+
+
+@pytest.mark.parametrize("seed", ONCE_BROKEN)
+def test_a_schedule_that_once_broke_a_rule_breaks_none(seed: int) -> None:
+    assert play(schedule_of(seed)).breaches == []
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(6 * 3600)
 def test_no_schedule_of_a_fresh_seed_breaks_a_safety_rule(capsys: pytest.CaptureFixture[str]) -> None:

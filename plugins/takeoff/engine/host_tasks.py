@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from takeoff.core.counting import counted
-from takeoff.core.journal_entries import Converged, EntryBody, LeftBehind, MigrationsPending
+from takeoff.core.journal_entries import Converged, LeftBehind, MigrationsPending
 from takeoff.core.operation import OperationKind
 from takeoff.core.record_gates import some
-from takeoff.core.reports import Result, RolloutReport
+from takeoff.core.reports import Result
 from takeoff.core.task_ids import TaskSpec
 from takeoff.engine.halting import HaltAsked
 from takeoff.engine.operation_part import OperationPart
 from takeoff.engine.task_result import TaskResult
 from takeoff.fleet.migrations import migrate
-from takeoff.fleet.rollout import left_behind_by, roll_out
+from takeoff.fleet.rollout import roll_out
 from takeoff.fleet.warmup import warm_up
 
 
@@ -47,6 +47,11 @@ async def migrate_regularly(part: OperationPart, task: TaskSpec) -> TaskResult:
 async def roll_out_role(part: OperationPart, task: TaskSpec) -> TaskResult:
     """Move the hosts of a role, of one stage or of all, and journal which were left behind or came back."""
     known = (await part.session.journal.read()).left_behind
+
+    async def leaving_behind(host: str, reason: str) -> None:
+        if known.get(host) != reason:
+            await part.tell(LeftBehind(host=host, reason=reason))
+
     report = await roll_out(
         part.fleet,
         part.lease,
@@ -56,19 +61,11 @@ async def roll_out_role(part: OperationPart, task: TaskSpec) -> TaskResult:
         rollback=_is_rollback(part),
         left_behind=tuple(known),
         halted=HaltAsked(part),
+        leaving_behind=leaving_behind,
     )
-    if entries := _entries(report, known):
-        await part.tell(*entries)
+    if back := tuple(one.host for one in report.of(Result.CHANGED, Result.UNCHANGED) if one.host in known):
+        await part.tell(Converged(hosts=back))
     return TaskResult(summary=report.summary, report=report)
-
-
-def _entries(report: RolloutReport, known: dict[str, str]) -> list[EntryBody]:
-    left = left_behind_by(report)
-    entries: list[EntryBody] = [
-        LeftBehind(host=host, reason=why) for host, why in left.items() if known.get(host) != why
-    ]
-    back = tuple(one.host for one in report.of(Result.CHANGED, Result.UNCHANGED) if one.host in known)
-    return [*entries, Converged(hosts=back)] if back else entries
 
 
 def _is_rollback(part: OperationPart) -> bool:

@@ -37,12 +37,13 @@ async def take_out_unfenced(part: OperationPart, unfenced: Mapping[str, str]) ->
             if host in serving and len(serving) <= floor_count(environment.floor_for(member.role), len(everywhere)):
                 await _note(part, host, "unfenced, and it serves on: without it its role would fall under its floor")
                 continue
+            # Journalled first: a maint that the journal does not know would be taken for a person's.
+            await part.tell(LeftBehind(host=host, reason=f"unfenced: {unfenced[host]}"))
             await balancers.put_to_maint(part.lease, host)
         except BalancerSilent as silence:
             await _note(part, host, f"unfenced, and it could not be taken out: {silence}")
             continue
         part.session.progress.host(host, "left behind", "unfenced")
-        await part.tell(LeftBehind(host=host, reason=f"unfenced: {unfenced[host]}"))
 
 
 async def wait_until_quiet(part: OperationPart, unheard: Collection[str]) -> str:

@@ -34,7 +34,7 @@ PATIENCE_S = 300.0
 """Seconds for which a host is tried again once its job runs: a reboot's length."""
 
 BUSY_PAUSE_S = 5.0
-"""Seconds between two tries to begin a job where one of another operation still runs."""
+"""Seconds between two tries to begin a job where another one still runs."""
 
 KILL_GRACE_S = 10
 """Seconds that a stopped job has between TERM and KILL."""
@@ -146,7 +146,7 @@ class HostJobs:
             Superseded: the host knows a newer driver; nothing was started.
             AuthorityDoubtful: the host belongs to another journal; nothing was started.
             HostUnfenced: the host knows no driver; nothing was started.
-            CheckFailed: a job of another operation, which was ended meanwhile, does not end there; nothing was started.
+            CheckFailed: another job, of a former operation or driver, does not end there; nothing was started.
             HostUnreachable: no contact for too long; the job may run on.
         """
         job = (lease.operation.id, host, step)
@@ -158,7 +158,7 @@ class HostJobs:
         while answer.fields["state"] == "busy":
             if self._clock.monotonic() >= deadline:
                 raise CheckFailed(
-                    f"{host}: {describe} was not begun, because job {answer.fields['busy']} of another operation still "
+                    f"{host}: {describe} was not begun, because job {answer.fields['busy']} still "
                     f"runs there after {timeout_s:.0f} s: wait for its end or stop it there, then try again"
                 )
             await self._clock.sleep(BUSY_PAUSE_S)

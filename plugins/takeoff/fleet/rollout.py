@@ -26,8 +26,16 @@ Halting = Callable[[], Awaitable[Halt | None]]
 """Asked before each host begins: whether a person wants that none does."""
 
 
+LeavingBehind = Callable[[str, str], Awaitable[None]]
+"""Told a host and the reason before it is put to maint: whoever takes over then knows that this maint is ours."""
+
+
 async def never() -> None:
     """Halt nothing."""
+
+
+async def untold(host: str, reason: str) -> None:
+    """Tell nobody."""
 
 
 async def roll_out(
@@ -40,6 +48,7 @@ async def roll_out(
     rollback: bool = False,
     left_behind: Collection[str] = (),
     halted: Halting = never,
+    leaving_behind: LeavingBehind = untold,
 ) -> RolloutReport:
     """Move a role's hosts to ``lease.operation.version``; safe to run again, only what is not done is done.
 
@@ -55,10 +64,11 @@ async def roll_out(
         rollback: downgrade, with the rollback's batch size.
         left_behind: hosts that an earlier rollout put to maint; of those the maint is ours and is lifted.
         halted: asked before each host begins: whether a person wants that none begins. Hosts in flight are finished.
+        leaving_behind: journals each host that failed or gave no answer within the budget, before it is put to maint;
+            what it raises ends the rollout, and the host is left as it is.
 
     Returns:
-        Every host once. The unreachable and failed ones in it are within the budget; they are in maint and must be
-        journalled as left behind: see :func:`left_behind_by`.
+        Every host once. The unreachable and failed ones in it are within the budget, and in maint.
 
     Raises:
         BudgetSpent: too many hosts failed or gave no answer; ``report`` has every host.
@@ -73,16 +83,11 @@ async def roll_out(
     rollout = _Rollout(fleet, lease, role, chosen, rollback, left_behind, halted)
     try:
         await rollout.run()
-        await rollout.leave_behind()
+        await rollout.leave_behind(leaving_behind)
     except TakeoffError as error:
         error.report = rollout.report()
         raise
     return rollout.report()
-
-
-def left_behind_by(report: RolloutReport) -> dict[str, str]:
-    """Name the hosts that a rollout which ended within its budgets left behind: host → reason."""
-    return {outcome.host: outcome.reason for outcome in report.of(Result.FAILED, Result.UNREACHABLE)}
 
 
 class _Rollout:
@@ -163,23 +168,27 @@ class _Rollout:
                 case _:
                     raise self.stopped
 
-    async def leave_behind(self) -> None:
+    async def leave_behind(self, leaving_behind: LeavingBehind) -> None:
         """Put the hosts that the budget allows to fail to maint, so that no reload can let them serve.
+
+        Told first, done then: a host in maint of which nobody was told would be taken for a person's.
 
         Raises:
             FloorReached: one gives no answer to us and serves its users still, and the floor needs it.
             BalancerSilent: a balancer gives no answer.
         """
-        for host in left_behind_by(self.report()):
+        for one in self.report().of(Result.FAILED, Result.UNREACHABLE):
+            host = one.host
             serving = await self.serving.now()
             if host in serving and len(serving) <= self.floor:
                 raise FloorReached(
-                    f"role {self.role}: {host} must be left behind ({self.outcomes[host].reason}), but it serves and "
+                    f"role {self.role}: {host} must be left behind ({one.reason}), but it serves and "
                     f"without it {len(serving) - 1} hosts would, under the floor of {self.floor}: repair it and try "
                     "again"
                 )
+            await leaving_behind(host, one.reason)
             await self.fleet.balancers.put_to_maint(self.lease, host)
-            self.fleet.progress.host(host, "left behind", self.outcomes[host].reason)
+            self.fleet.progress.host(host, "left behind", one.reason)
 
     async def _look_at_all(self) -> None:
         """Take a first look at every host: what is as it should be needs no leave, and silence costs the budget now."""

@@ -118,9 +118,9 @@ job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...
     make_state
     take_payload
     check_fence "$1" "$2" # from here to the start under the fence's lock: an announcement comes before it or after
-    find_foreign "$3"
-    if [ "$foreign" ]; then
-        echo "takeoff1 state=busy rc= attempt=0 next=0 size=0 busy=$foreign"
+    find_other
+    if [ "$other" ]; then
+        echo "takeoff1 state=busy rc= attempt=0 next=0 size=0 busy=$other"
         return
     fi
     newest=0
@@ -155,14 +155,14 @@ job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...
     answer_job 0 "$wait" "$again"
 }
 
-find_foreign() { # OPERATION: sets foreign to a job of another one that still runs: two never change a host at once
-    foreign=''
+find_other() { # sets other to a job that still runs and is not $job, whoever began it: two never change a host at once
+    other=''
     for attempt in "$state/jobs"/*/*/*/*; do
-        case $attempt in "$state/jobs/$1/"*) continue ;; esac
+        case $attempt in "$job/"*) continue ;; esac
         [ -d "$attempt" ] && [ ! -s "$attempt/rc" ] || continue
         look
         case $job_state in running | orphaned)
-            foreign=${attempt#"$state/jobs/"}
+            other=${attempt#"$state/jobs/"}
             return
             ;;
         esac
