@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeoff.core.environment import FailureBudget
-from takeoff.core.rollout_rules import Budget, Moment, batch_size, floor_count
+from takeoff.core.rollout_rules import Budget, Moment, StageMoves, batch_size, floor_count, stage_at_floor
 from takeoff.core.strict_model import Share
 
 HOSTS = tuple(f"web-{number}" for number in range(8))
@@ -38,6 +38,24 @@ def test_batch_size(share: str, hosts: int, expected: int) -> None:
 )
 def test_floor_count(share: str, hosts: int, expected: int) -> None:
     assert floor_count(Share(share), hosts) == expected
+
+
+@pytest.mark.parametrize(
+    ("stages", "serving", "expected"),
+    [
+        pytest.param([("canary", True, ()), ("main", True, ())], 3, "", id="one to spare"),
+        pytest.param([("canary", True, ()), ("main", True, ())], 2, "canary", id="at the floor"),
+        pytest.param([("canary", False, ()), ("main", True, ())], 2, "main", id="nobody leaves in the first stage"),
+        pytest.param([("canary", False, ()), ("main", False, ())], 1, "", id="nobody leaves at all"),
+        pytest.param([("canary", True, ("web-1",)), ("main", True, ())], 2, "", id="one returns in time"),
+        pytest.param([("canary", True, ()), ("main", True, ("web-2",))], 2, "canary", id="one returns too late"),
+        pytest.param([("main", True, ("web-1",))], 1, "main", id="one returns, and two are missing"),
+    ],
+)
+def test_the_first_stage_that_can_spare_no_host(
+    stages: list[tuple[str, bool, tuple[str, ...]]], serving: int, expected: str
+) -> None:
+    assert stage_at_floor([StageMoves(*stage) for stage in stages], serving, floor=2) == expected
 
 
 @pytest.mark.parametrize(("batch", "begins"), [(1, None), (2, None), (3, "c")])

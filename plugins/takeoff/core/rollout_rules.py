@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from takeoff.core.environment import FailureBudget
 from takeoff.core.strict_model import Share
@@ -60,6 +61,35 @@ class Moment:
     def stuck(self) -> bool:
         """Whether hosts wait, none may begin, and none is out whose return could change that."""
         return bool(self.waiting) and not self.out and self.next_host() is None
+
+
+class StageMoves(NamedTuple):
+    """What a rollout is about to do to the hosts of a role in one stage.
+
+    Attributes:
+        stage: its name.
+        leaving: whether a host of it has to leave.
+        returning: hosts that do not serve, and will once they are moved: that takes nothing away.
+    """
+
+    stage: str
+    leaving: bool
+    returning: tuple[str, ...] = ()
+
+
+def stage_at_floor(stages: Iterable[StageMoves], serving: int, floor: int) -> str:
+    """Find the first stage in which a host of a role has to leave and none may; empty if there is none.
+
+    Args:
+        stages: in the order in which they are rolled out.
+        serving: hosts of the role that serve before the first one.
+        floor: how many must serve at every moment.
+    """
+    for stage, leaving, returning in stages:
+        serving += len(returning)
+        if leaving and serving <= floor:
+            return stage
+    return ""
 
 
 @dataclass(frozen=True)

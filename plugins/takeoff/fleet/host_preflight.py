@@ -10,7 +10,7 @@ from takeoff.core.gates import HOSTS, Finding, Weight
 from takeoff.core.host_facts import HostFacts, judge
 from takeoff.core.operation import Artifact
 from takeoff.core.preflight_report import HostsReport
-from takeoff.core.rollout_rules import floor_count
+from takeoff.core.rollout_rules import StageMoves, floor_count, stage_at_floor
 from takeoff.fleet.fleet import Fleet
 from takeoff.fleet.host_facts import read_facts
 from takeoff.fleet.load_balancer import BalancerSilent, HostStanding
@@ -135,19 +135,19 @@ def _floors(
         hosts = [member.host.name for member in environment.members(role=role)]
         serving = sum(1 for host in hosts if host not in standing or standing[host].serving)
         floor = floor_count(environment.floor_for(role), len(hosts))
-        told = f"role {role}: {serving} of {len(hosts)} hosts serve and the floor is {floor}, so "
-        first: list[str] = []
+        if serving > floor:
+            continue
+        moves = []
         for stage in environment.stages:
-            moved = [member.host.name for member in environment.members(stage.name, role)]
-            back = [host for host in moved if host in returning and host in standing]
-            first += back if serving <= floor else []
-            serving += len(back)
-            if serving <= floor and not set(moved) <= set(staying):
-                lifts = f"bring hosts back, or lower roles.{role}.floor in the environment file"
-                yield Finding(gate=HOSTS, message=f"{told}none may leave {stage.name}", lifts=lifts)
-                break
-        else:
-            if first:
-                have = "have" if first[1:] else "has"
-                told += f"{', '.join(first)}, left behind and back again, {have} to serve first"
-                yield Finding(gate=HOSTS, weight=Weight.TOLD, message=told)
+            moved = {member.host.name for member in environment.members(stage.name, role)}
+            back = tuple(host for host in hosts if host in moved and host in returning and host in standing)
+            moves.append(StageMoves(stage.name, leaving=not moved <= {*staying}, returning=back))
+        told = f"role {role}: {serving} of {len(hosts)} hosts serve and the floor is {floor}, so "
+        first = [host for stage in moves for host in stage.returning]
+        if short := stage_at_floor(moves, serving, floor):
+            lifts = f"bring hosts back, or lower roles.{role}.floor in the environment file"
+            yield Finding(gate=HOSTS, message=f"{told}none may leave {short}", lifts=lifts)
+        elif first:
+            have = "have" if first[1:] else "has"
+            told += f"{', '.join(first)}, left behind and back again, {have} to serve first"
+            yield Finding(gate=HOSTS, weight=Weight.TOLD, message=told)
