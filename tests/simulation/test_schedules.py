@@ -67,12 +67,15 @@ def test_a_schedule_that_once_broke_a_rule_breaks_none(seed: int) -> None:
 @pytest.mark.timeout(6 * 3600)
 def test_no_schedule_of_a_fresh_seed_breaks_a_safety_rule(capsys: pytest.CaptureFixture[str]) -> None:
     first = int(os.environ.get("TAKEOFF_SIMULATION_SEED") or random.SystemRandom().randrange(2**40))
-    with capsys.disabled():
-        print(f"\nsimulation: {SOAK:,} schedules from seed {first} (TAKEOFF_SIMULATION_SEED={first} plays them again)")
     blocks = [range(start, start + BLOCK) for start in range(first, first + SOAK, BLOCK)]
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        broken = [seed for found in pool.map(_broken, blocks) for seed in found]
-    assert broken == [], f"seeds {broken[:20]}\n" + story_of(schedule_of(broken[0]))
+    broken: list[int] = []
+    with capsys.disabled(), ProcessPoolExecutor(os.cpu_count()) as pool:
+        print(f"\nsimulation: {SOAK:,} schedules from seed {first} (TAKEOFF_SIMULATION_SEED={first} plays them again)")
+        for played, found in enumerate(pool.map(_broken, blocks), 1):
+            broken += found
+            if found or played % 200 == 0:
+                print(f"{played * BLOCK:,} played, broken: {broken or 'none'}", flush=True)
+    assert broken == [], f"seeds {broken}\n" + story_of(schedule_of(broken[0]))
 
 
 def test_a_schedule_is_shortened_to_the_faults_that_matter() -> None:
