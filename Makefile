@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-failure down test soak lint bench requirements
+.PHONY: help setup demo demo-failure down test soak lint debian-packages bench requirements
 
 # The hosts of the lab in tests: `process` (no root, nothing installed) or `real` (root file systems, sshd, apt).
 TAKEOFF_LAB ?= process
@@ -38,8 +38,8 @@ down: $(INSTALLED)  ## stop all that the demo started
 	@$(BIN)/python -m lab.demo --down
 
 # Cheapest first, so that a mistake shows early. `make soak` has the tests that run for minutes.
-test: lint  ## lint, then all tests: pure ones, then against the lab and in a real Airflow
-	@.ci/debian-packages tests/debian-packages.txt
+test: $(INSTALLED)  ## lint, then all tests: pure ones, then against the lab and in a real Airflow
+	@$(MAKE) --no-print-directory -j2 lint debian-packages
 	@$(PYTEST) -m "not lab and not airflow and not alone and not soak" -n auto
 	@$(PYTEST) $(LAB_TESTS) -m "(lab or airflow) and not alone and not soak" -n auto --dist loadscope --timeout 900
 	@$(PYTEST) $(ALONE_TESTS) -m "alone and not soak" --timeout 300
@@ -51,6 +51,9 @@ lint: $(INSTALLED)  ## ruff (style and format) and mypy
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+debian-packages:
+	@.ci/debian-packages tests/debian-packages.txt
 
 bench: $(INSTALLED) $(BENCH_INSTALLED)  ## the benchmarks, as ratios to what one would use instead
 	@$(BIN)/python -m bench

@@ -18,6 +18,7 @@ import requests
 from lab.airflow import LocalAirflow, launch
 from lab.airflow.processes import RecordedProcess
 from lab.state import LabError
+from tests.conftest import folder_within_reach
 
 
 @pytest.fixture
@@ -26,6 +27,28 @@ def airflow(reachable_folder: Path) -> Iterator[LocalAirflow]:
     local = LocalAirflow(reachable_folder / "state", reachable_folder / "environments", connections={})
     yield local
     local.stop()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[LocalAirflow]:
+    """Yield one that runs, for the tests that leave it as it is and the one that stops it; see :func:`dags_of`."""
+    with folder_within_reach() as folder:
+        for name in ("environments", "dags"):
+            (folder / name).mkdir()
+        local = LocalAirflow(
+            folder / "state",
+            folder / "environments",
+            connections={},
+            extra_env={"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")},
+        )
+        local.start()
+        yield local
+        local.stop()
+
+
+def dags_of(running: LocalAirflow) -> Path:
+    """The folder of its DAG files, which is empty at first."""
+    return running.state_dir.with_name("dags")
 
 
 def recorded(state: Path) -> dict[str, RecordedProcess]:
@@ -63,9 +86,8 @@ def is_listened_on(port: int) -> bool:
 
 
 @pytest.mark.airflow
-def test_it_becomes_healthy_knows_its_accounts_listens_on_loopback_only_and_leaves_nothing(airflow) -> None:
-    airflow.start()
-    health = requests.get(f"{airflow.base_url}/api/v2/monitor/health", timeout=10).json()
+def test_it_becomes_healthy_knows_its_accounts_and_listens_on_loopback_only(running: LocalAirflow) -> None:
+    health = requests.get(f"{running.base_url}/api/v2/monitor/health", timeout=10).json()
     assert {part: health[part]["status"] for part in sorted(health)} == {
         "dag_processor": "healthy",
         "metadatabase": "healthy",
@@ -73,20 +95,65 @@ def test_it_becomes_healthy_knows_its_accounts_listens_on_loopback_only_and_leav
         "triggerer": "healthy",
     }
 
-    for account in (airflow.admin, airflow.service_account):
+    for account in (running.admin, running.service_account):
         login = {"username": account.name, "password": account.password}
-        assert requests.post(f"{airflow.base_url}/auth/token", json=login, timeout=10).status_code == 201
+        assert requests.post(f"{running.base_url}/auth/token", json=login, timeout=10).status_code == 201
 
-    assert addresses_listened_on(airflow.state_dir) == {("127.0.0.1", int(airflow.base_url[17:]))}
+    assert addresses_listened_on(running.state_dir) == {("127.0.0.1", int(running.base_url[17:]))}
 
-    before = recorded(airflow.state_dir)
-    airflow.start()
-    assert recorded(airflow.state_dir) == before, "a second start leaves the running one as it is"
 
-    LocalAirflow(airflow.state_dir, airflow.environments_dir, connections={}).stop()
-    assert of_that_airflow(airflow.state_dir) == []
-    assert not is_listened_on(int(airflow.base_url[17:]))
-    airflow.stop()
+@pytest.mark.airflow
+def test_a_second_start_leaves_one_that_runs_as_it_is(running: LocalAirflow) -> None:
+    before = recorded(running.state_dir)
+    running.start()
+    assert recorded(running.state_dir) == before
+
+
+DAG_THAT_WORKS_AND_WAITS = """
+from datetime import timedelta
+from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
+from airflow.sdk import dag, task
+
+@dag(schedule=None)
+def sample():
+    @task
+    def greet():
+        print("hello from the worker")
+
+    greet() >> TimeDeltaSensor(task_id="wait", delta=timedelta(seconds=1), deferrable=True)
+
+sample()
+"""
+
+
+@pytest.mark.airflow
+def test_a_dag_file_added_later_runs_on_worker_and_triggerer_and_its_log_can_be_read(running: LocalAirflow) -> None:
+    login = {"username": running.service_account.name, "password": running.service_account.password}
+    token = requests.post(f"{running.base_url}/auth/token", json=login, timeout=10).json()["access_token"]
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {token}"
+    api = f"{running.base_url}/api/v2/dags/sample"
+
+    (dags_of(running) / "sample.py").write_text(DAG_THAT_WORKS_AND_WAITS)
+    await_true(lambda: session.get(api, timeout=30).ok, patience=60)
+    answer = session.post(f"{api}/dagRuns", json={"logical_date": None}, timeout=10)
+    run = f"{api}/dagRuns/{answer.json()['dag_run_id']}"
+    await_true(lambda: session.get(run, timeout=30).json()["state"] in {"success", "failed"}, patience=100)
+
+    states = {
+        task["task_id"]: task["state"]
+        for task in session.get(f"{run}/taskInstances", timeout=30).json()["task_instances"]
+    }
+    assert states == {"greet": "success", "wait": "success"}
+    assert "hello from the worker" in session.get(f"{run}/taskInstances/greet/logs/1", timeout=10).text
+
+
+@pytest.mark.airflow
+def test_another_process_stops_it_and_nothing_is_left(running: LocalAirflow) -> None:
+    LocalAirflow(running.state_dir, running.environments_dir, connections={}).stop()
+    assert of_that_airflow(running.state_dir) == []
+    assert not is_listened_on(int(running.base_url[17:]))
+    running.stop()
 
 
 @pytest.mark.airflow
@@ -154,56 +221,6 @@ def test_two_who_look_at_a_new_airflow_at_once_see_the_same_secrets(reachable_fo
     with ThreadPoolExecutor(16) as pool:
         assert len(set(pool.map(look, range(64)))) == 1
     assert [file.name for file in (reachable_folder / "airflow").iterdir()] == ["secrets.json"]
-
-
-DAG_THAT_WORKS_AND_WAITS = """
-from datetime import timedelta
-from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
-from airflow.sdk import dag, task
-
-@dag(schedule=None)
-def sample():
-    @task
-    def greet():
-        print("hello from the worker")
-
-    greet() >> TimeDeltaSensor(task_id="wait", delta=timedelta(seconds=1), deferrable=True)
-
-sample()
-"""
-
-
-@pytest.mark.airflow
-def test_a_dag_file_added_later_runs_on_worker_and_triggerer_and_its_log_can_be_read(
-    airflow, reachable_folder: Path
-) -> None:
-    dags = reachable_folder / "dags"
-    dags.mkdir()
-    airflow = LocalAirflow(
-        airflow.state_dir,
-        airflow.environments_dir,
-        connections={},
-        extra_env={"AIRFLOW__CORE__DAGS_FOLDER": str(dags)},
-    )
-    airflow.start()
-    login = {"username": airflow.service_account.name, "password": airflow.service_account.password}
-    token = requests.post(f"{airflow.base_url}/auth/token", json=login, timeout=10).json()["access_token"]
-    session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {token}"
-    api = f"{airflow.base_url}/api/v2/dags/sample"
-
-    (dags / "sample.py").write_text(DAG_THAT_WORKS_AND_WAITS)
-    await_true(lambda: session.get(api, timeout=30).ok, patience=60)
-    answer = session.post(f"{api}/dagRuns", json={"logical_date": None}, timeout=10)
-    run = f"{api}/dagRuns/{answer.json()['dag_run_id']}"
-    await_true(lambda: session.get(run, timeout=30).json()["state"] in {"success", "failed"}, patience=100)
-
-    states = {
-        task["task_id"]: task["state"]
-        for task in session.get(f"{run}/taskInstances", timeout=30).json()["task_instances"]
-    }
-    assert states == {"greet": "success", "wait": "success"}
-    assert "hello from the worker" in session.get(f"{run}/taskInstances/greet/logs/1", timeout=10).text
 
 
 def await_true(question: Callable[[], bool], patience: float) -> None:

@@ -27,7 +27,11 @@ answer_journal() {
 }
 
 head_hash() { # of the last whole line; its keys are sorted, and none behind the line's own hash is called so
-    [ "$size" -eq 0 ] || head -c "$size" "$journal" | tail -n 1 | sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'
+    [ "$size" -eq 0 ] || last_line | sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'
+}
+
+last_line() { # without one that was cut off; `tail` alone does not read what is before it, however long that is
+    if [ "$cut" -eq 0 ]; then tail -n 1 "$journal"; else head -c "$size" "$journal" | tail -n 1; fi
 }
 
 journal_read() { # journal|copy OFFSET: whole lines from there, at most 4 MiB of text
