@@ -142,6 +142,8 @@ class _Play:
     async def _run_step(self, name: str, work: Work) -> Any:
         """Try a step until it is done, as Airflow's retries and a person's clearing would; None if it never may be."""
         for number in range(1, TRIES + 1):
+            if self.world.observer.breaches:
+                return None  # a rule is broken: what would follow says nothing more
             result, value = await self._try(f"{name} (try {number})", work)
             if result == "done":
                 return value if value is not None else True
