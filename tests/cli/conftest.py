@@ -85,10 +85,11 @@ def wait_for_line(process: subprocess.Popen[str], begin: str) -> None:
 
 @pytest.fixture(scope="module")
 def takeoff() -> Iterator[Command]:
-    """An adopted lab of the default thirteen hosts on 17.0.0, and the command on it."""
+    """An adopted lab on 17.0.0 of eleven hosts, four of them `main`'s web hosts, and the command on it."""
     with folder_within_reach() as base:
         folder = base / "state"
-        result = lab_command(folder, "up", "--kind", "process", "--stand-ins", "--version", "17.0.0-ee.0")
+        own = ("--kind", "process", "--stand-ins", "--hosts", "11", "--version", "17.0.0-ee.0")
+        result = lab_command(folder, "up", *own)
         try:
             assert result.returncode == 0, result.stdout + result.stderr
             command = Command(RunningLab(LabState(folder)))
