@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takeoff.core.environment import FailureBudget
-from takeoff.core.rollout_rules import Budget, Moment, StageMoves, batch_size, floor_count, stage_at_floor
+from takeoff.core.rollout_rules import (
+    Budget,
+    Moment,
+    StageMoves,
+    batch_size,
+    floor_count,
+    may_be_held_out,
+    stage_at_floor,
+)
 from takeoff.core.strict_model import Share
 
 HOSTS = tuple(f"web-{number}" for number in range(8))
@@ -56,6 +64,22 @@ def test_the_first_stage_that_can_spare_no_host(
     stages: list[tuple[str, bool, tuple[str, ...]]], serving: int, expected: str
 ) -> None:
     assert stage_at_floor([StageMoves(*stage) for stage in stages], serving, floor=2) == expected
+
+
+@pytest.mark.parametrize(
+    ("serving", "held_out", "expected"),
+    [
+        pytest.param("abc", False, True, id="it serves, and the others are enough"),
+        pytest.param("ab", False, False, id="it serves, and the floor needs it"),
+        pytest.param("bc", False, True, id="it is down, and the others are enough"),
+        pytest.param("b", False, False, id="it is down, and the floor needs it when it comes back"),
+        pytest.param("b", True, True, id="it is drained: it would not serve if it came back"),
+    ],
+)
+def test_rule_2_a_host_is_held_out_only_if_the_floor_can_do_without_it(
+    serving: str, held_out: bool, expected: bool
+) -> None:
+    assert may_be_held_out("a", frozenset(serving), 2, held_out=held_out) is expected
 
 
 @pytest.mark.parametrize(("batch", "begins"), [(1, None), (2, None), (3, "c")])

@@ -85,6 +85,15 @@ class SimulatedHost:
                 return self._said("state=killed rc=15")
             case "facts":
                 return self._said("", self._facts())
+            case "fence":
+                if (refusal := self.refuses(int(arguments[0]))) is not None:
+                    return refusal
+                running = [
+                    f"{operation}/{self.name}/{step}"
+                    for (operation, step), attempts in self.jobs.items()
+                    if attempts[-1].state == "running"
+                ]
+                return self._said(f"epoch={self.epoch} running={','.join(running)}")
         raise AssertionError(f"the simulation knows no verb {verb}")
 
     def reboot(self) -> None:

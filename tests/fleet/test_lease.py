@@ -239,7 +239,12 @@ async def test_an_announcement_reaches_whom_it_can_and_names_the_rest(
     assert told.told == ("deploy-01", "web-cny-01", "web-01", "sidekiq-01")
     assert told.unfenced == {"web-02": "web-02: is down"}
     answer = await script.call("web-01", "fence", "1", AUTHORITY, "")
-    assert answer.fields == {"epoch": "1", "authority": AUTHORITY, "point_of_no_return": "17.1.0-ee.0"}
+    assert answer.fields == {
+        "epoch": "1",
+        "authority": AUTHORITY,
+        "point_of_no_return": "17.1.0-ee.0",
+        "running": "",
+    }
 
 
 async def test_an_announcement_of_an_older_epoch_is_refused(script: HostScript, environment: Environment) -> None:

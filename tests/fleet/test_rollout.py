@@ -203,6 +203,48 @@ def test_a_host_that_was_left_behind_is_taken_out_of_our_maint_when_it_returns()
     assert simulated.serving("web") == {"main-web-1", "main-web-2"}
 
 
+@pytest.mark.parametrize("state", ["ready", "maint"], ids=["it serves", "it was left behind"])
+def test_a_host_on_which_a_former_driver_s_job_still_runs_is_not_taken_for_done(state: str) -> None:
+    simulated = fleet_of(2)
+    host = simulated.hosts["main-web-1"]
+    host.version, host.seconds["prepare"] = NEW, 100.0
+    simulated.balancers["lb-01"].servers["web", host.name].state = state
+
+    async def play() -> tuple[RolloutReport, list[str]]:
+        former = ("1", "journal-1", "lab-0", host.name, "prepare", "0", "0")
+        await host.verb("job-ensure", former)  # heard late, as by a host that was cut off
+        rollout = roll_out(simulated.fleet, simulated.lease(number=2, epoch=2), "web", left_behind={"main-web-1"})
+        moved = asyncio.create_task(rollout)
+        await asyncio.sleep(99.0)
+        host.version = OLD  # what such a job may do, whatever it is called
+        early = [name for name, state in simulated.balancers["lb-01"].sets if name == host.name]
+        return await moved, early
+
+    report, early = run_virtually(play())
+    assert early == []
+    assert results(report) == {"main-web-1": Result.CHANGED, "main-web-2": Result.CHANGED}
+    assert host.version == NEW
+    assert simulated.serving("web") == {"main-web-1", "main-web-2"}
+    assert simulated.breaches == []
+
+
+def test_a_job_that_does_not_end_keeps_its_host_out_and_is_named() -> None:
+    simulated = fleet_of(2, roles={"web": {"step_timeout": "10m"}}, failure_budget={"failed": 1})
+    host = simulated.hosts["main-web-1"]
+    host.version, host.seconds["prepare"] = NEW, 10_000.0
+    simulated.balancers["lb-01"].servers["web", host.name].state = "maint"
+
+    async def play() -> RolloutReport:
+        await host.verb("job-ensure", ("1", "journal-1", "lab-0", host.name, "prepare", "0", "0"))
+        lease = simulated.lease(number=2, epoch=2)
+        return await roll_out(simulated.fleet, lease, "web", left_behind={"main-web-1"})
+
+    report = run_virtually(play())
+    assert report.hosts[0].result is Result.FAILED
+    assert "job lab-0/main-web-1/prepare still runs there after 600 s" in report.hosts[0].reason
+    assert simulated.balancers["lb-01"].servers["web", host.name].state == "maint"
+
+
 @pytest.mark.parametrize("version", [OLD, NEW])
 def test_an_operator_s_own_maint_is_left_alone_and_told(version: str) -> None:
     simulated = fleet_of(2)

@@ -40,6 +40,15 @@ def test_rule_2_a_host_that_only_we_cannot_reach_is_not_put_to_maint_when_the_fl
     assert simulated.serving("web") == {"main-web-1", "main-web-2"}
 
 
+def test_rule_2_a_host_that_is_down_and_may_come_back_is_not_put_to_maint_when_the_floor_needs_it() -> None:
+    simulated = fleet_of(2, floor=2, failure_budget={"unreachable": 1})
+    simulated.hosts["main-web-1"].down = True
+    simulated.hosts["main-web-2"].version = NEW
+    with pytest.raises(FloorReached, match=r"main-web-1 must be left behind .* it may serve again at any moment"):
+        run_virtually(roll_out(simulated.fleet, simulated.lease(), "web"))
+    assert simulated.balancers["lb-01"].sets == []
+
+
 def test_rule_2_a_floor_that_cannot_be_kept_is_named_with_the_hosts_that_do_not_serve() -> None:
     simulated = SimulatedFleet(environment_of({"canary": {"web": 2}, "main": {"web": 2}}, floor="50%"))
     simulated.hosts["canary-web-1"].healthy = simulated.hosts["canary-web-2"].healthy = False

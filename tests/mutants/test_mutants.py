@@ -87,6 +87,15 @@ MUTANTS = {
     "job of another step not waited for": Mutant(
         "fleet/host/jobs.sh", 'case $attempt in "$job/"*) continue', 'case $attempt in "${job%/*/*}/"*) continue',
         HOST_JOBS, "a_job_waits_for_another_one"),
+    "host put back while a former driver's job runs": Mutant(
+        "fleet/rollout.py", "                if not disturbed:\n", "                if True:\n",
+        ROLLOUT, "a_former_driver_s_job"),
+    "end of a former driver's job not awaited": Mutant(
+        "fleet/host_jobs.py", "while running := await self.running(lease, host):", "while running := ():",
+        ROLLOUT, "a_former_driver_s_job"),
+    "host that may come back counted as out": Mutant(
+        "core/rollout_rules.py", "return held_out or", "return held_out or host not in serving or",
+        FLOOR, "is_down_and_may_come_back"),
     "host left behind not told": Mutant(
         "fleet/rollout.py", "            await leaving_behind(host, one.reason)\n", "",
         ROLLOUT, "nobody_could_be_told"),

@@ -73,6 +73,10 @@ class Host(Node):
     def running(self) -> list[tuple[str, str]]:
         return [job for job, attempts in self.jobs.items() if attempts and attempts[-1].state == "running"]
 
+    @property
+    def job_names(self) -> list[str]:
+        return [f"{operation}/{self.name}/{step}" for operation, step in self.running]
+
     def look(self) -> Completed:
         return look_answer(self, "answers")
 
@@ -203,12 +207,12 @@ class Host(Node):
             self.services = True  # runit starts them again
 
     def _facts(self) -> Completed:
-        jobs = " ".join(f"{operation}/{self.name}/{step}" for operation, step in self.running)
         facts = {
             "hostname": self.name, "boot_id": self.boots, "architecture": "amd64", "epoch": self.epoch,
             "clock": 1767225600 + asyncio.get_running_loop().time(), "authority": self.authority,
             "point_of_no_return": self.no_return, "version": self.version, "status": f"install ok {self.status}",
             "free_mib": 50000, "archives_free_mib": 50000, "memory_mib": 4000, "skip_file": int(self.skip_file),
-            "auto_migrate": "true" if self.name.startswith("deploy") else "false", "held": 0, "running_jobs": jobs,
+            "auto_migrate": "true" if self.name.startswith("deploy") else "false", "held": 0,
+            "running_jobs": " ".join(self.job_names),
         }  # fmt: skip
         return self.said("", "".join(f"{key}={value}\n" for key, value in facts.items()).encode())

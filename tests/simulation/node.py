@@ -32,6 +32,11 @@ class Node:
     no_return: str = ""
 
     @property
+    def job_names(self) -> list[str]:
+        """Jobs that run there, as ``operation/host/step``."""
+        return []
+
+    @property
     def last_known(self) -> float:
         """When it last may have missed or forgotten what it had been told."""
         return max(self.last_silent, self.forgot_at)
@@ -65,7 +70,7 @@ class Node:
             return refusal
         self.epoch, self.authority = int(epoch), authorities.split(",")[0]
         self.no_return = no_return or self.no_return
-        return self.said(f"epoch={self.epoch} authority={self.authority}")
+        return self.said(f"epoch={self.epoch} authority={self.authority} running={','.join(self.job_names)}")
 
     def said(self, head: str, data: bytes = b"", exit_status: int = 0) -> Completed:
         return Completed(self.name, exit_status, f"takeoff1 {head}\n".encode() + data, b"")

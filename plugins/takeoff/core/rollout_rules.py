@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,20 @@ def batch_size(share: Share, hosts: int) -> int:
 def floor_count(share: Share, hosts: int) -> int:
     """Count the hosts of a role that must serve at every moment: a share is rounded up."""
     return share.at_least(hosts)
+
+
+def may_be_held_out(host: str, serving: Collection[str], floor: int, *, held_out: bool) -> bool:
+    """Whether a host that cannot be relied on may be put to maint.
+
+    One that is down counts as one that serves: it may come back in the moment in which it is put out.
+
+    Args:
+        host: its name.
+        serving: hosts of its role, of all its stages, that serve now.
+        floor: hosts that must serve at every moment.
+        held_out: no balancer would send it traffic, were it to come back.
+    """
+    return held_out or len(frozenset(serving) - {host}) >= floor
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from takeoff.core.counting import counted
 from takeoff.core.errors import CheckFailed, HostError
 from takeoff.core.journal_entries import LeftBehind, Noted
-from takeoff.core.rollout_rules import floor_count
+from takeoff.core.rollout_rules import floor_count, may_be_held_out
 from takeoff.engine.operation_part import OperationPart
 from takeoff.fleet.host_facts import read_facts
 from takeoff.fleet.load_balancer import BalancerSilent
@@ -23,7 +23,7 @@ async def take_out_unfenced(part: OperationPart, unfenced: Mapping[str, str]) ->
     """Put the hosts that could not be told the new epoch to maint, and journal them as left behind.
 
     They hear it with the first job that reaches them, before anything is done there. A host that its role needs to
-    stay above the floor keeps serving: to take it out would be the worse for its users.
+    stay above the floor keeps serving, or may again: to take it out would be the worse for its users.
     """
     environment, balancers = part.session.environment, part.fleet.balancers
     for member in environment.members():
@@ -34,8 +34,10 @@ async def take_out_unfenced(part: OperationPart, unfenced: Mapping[str, str]) ->
         try:
             standing = await balancers.look(everywhere)
             serving = [name for name, stands in standing.items() if stands.serving]
-            if host in serving and len(serving) <= floor_count(environment.floor_for(member.role), len(everywhere)):
-                await _note(part, host, "unfenced, and it serves on: without it its role would fall under its floor")
+            floor = floor_count(environment.floor_for(member.role), len(everywhere))
+            if not may_be_held_out(host, serving, floor, held_out=standing[host].held_out):
+                left = "it serves on" if host in serving else "it is left as it is"
+                await _note(part, host, f"unfenced, and {left}: without it its role would fall under its floor")
                 continue
             # Journalled first: a maint that the journal does not know would be taken for a person's.
             await part.tell(LeftBehind(host=host, reason=f"unfenced: {unfenced[host]}"))

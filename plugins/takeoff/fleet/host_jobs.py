@@ -200,6 +200,35 @@ class HostJobs:
             await self._call(host, FIRST_CONTACT_S, "job-report", *lease_arguments(lease), *at)
         raise failure
 
+    async def running(self, lease: Lease, host: str) -> tuple[str, ...]:
+        """Name the jobs that run on a host, as ``operation/host/step``; no older driver can begin one after this.
+
+        A host that gave no answer for a while may have heard late what a former driver had asked of it.
+
+        Raises:
+            Superseded: the host knows a newer driver.
+            AuthorityDoubtful: the host belongs to another journal.
+            HostUnreachable: no contact.
+        """
+        answer, _ = await self._ask(host, FIRST_CONTACT_S, "fence", *lease_arguments(lease), "")
+        return tuple(filter(None, answer.fields.get("running", "").split(",")))
+
+    async def wait_until_none_runs(self, lease: Lease, host: str, *, timeout_s: float) -> None:
+        """Wait until no job runs on a host, whoever began it.
+
+        Raises:
+            CheckFailed: one does not end.
+            Superseded, AuthorityDoubtful, HostUnreachable: as :meth:`running`.
+        """
+        deadline = self._clock.monotonic() + timeout_s
+        while running := await self.running(lease, host):
+            if self._clock.monotonic() >= deadline:
+                raise CheckFailed(
+                    f"{host}: job {running[0]} still runs there after {timeout_s:.0f} s, so the host was left as it "
+                    "is: wait for the job's end or stop it there, then try again"
+                )
+            await self._clock.sleep(BUSY_PAUSE_S)
+
     @staticmethod
     def _failure(
         answer: Answer, host: str, job: tuple[str, str, str], describe: str, tail: str, timeout_s: float

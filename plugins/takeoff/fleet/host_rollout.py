@@ -34,7 +34,7 @@ class HostRollout:
         lease: the right to change it.
         host: its name.
         recipe: of its role.
-        before: what the look before the rollout saw.
+        before: what the last look before any change saw.
         service: its way out of the balancers and back.
         rollback: allow a downgrade.
         may_leave: returns once the role can spare this host; asked right before anything stops a host that is in no
@@ -70,7 +70,13 @@ class HostRollout:
             CommandFailed, JobLost, HostUnreachable: of the step that ``step`` names.
             BalancerSilent, Superseded: not this host's fault; the rollout must stop.
         """
-        if self.before.is_on(self.version) and self.before.healthy:
+        if self._is_as_wanted():
+            self._at("waiting until nothing runs there")
+            await self.fleet.jobs.wait_until_none_runs(
+                self.lease, self.host, timeout_s=self.recipe.step_timeout.total_seconds()
+            )
+            self.before = await look_at(self.fleet.transport, self.fleet.environment, self.host, self.recipe.health)
+        if self._is_as_wanted():
             await self._back_into_service()
             return f"was on {self.version} and healthy, put back into service"
         if self.recipe.drain:
@@ -86,6 +92,9 @@ class HostRollout:
         if self.before.version == self.version:
             return f"the change to {self.version} that an earlier try had begun was finished"
         return f"{self.before.version or 'nothing'} → {self.version}"
+
+    def _is_as_wanted(self) -> bool:
+        return self.before.is_on(self.version) and self.before.healthy
 
     async def _change(self) -> None:
         if self.recipe.prepare:

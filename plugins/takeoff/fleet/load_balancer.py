@@ -81,6 +81,11 @@ class HostStanding:
         return all(status.serving for _, status in self.servers)
 
     @property
+    def held_out(self) -> bool:
+        """Whether none of its servers would take traffic, were the host to come back: all are drained or in maint."""
+        return all(status.word in ("DRAIN", "MAINT") for _, status in self.servers)
+
+    @property
     def only_kept_out_by_maint(self) -> bool:
         """Whether it would serve, were it not for servers in maint."""
         return not self.serving and all(status.serving or status.in_maint for _, status in self.servers)

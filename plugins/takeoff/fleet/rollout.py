@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Collection
 from takeoff.core.errors import BudgetSpent, CheckFailed, FloorReached, Halted, HostError, HostUnreachable, TakeoffError
 from takeoff.core.operation import Lease
 from takeoff.core.reports import HostOutcome, Result, RolloutReport
-from takeoff.core.rollout_rules import Budget, Halt, Moment, batch_size, floor_count
+from takeoff.core.rollout_rules import Budget, Halt, Moment, batch_size, floor_count, may_be_held_out
 from takeoff.core.strict_model import format_duration
 from takeoff.fleet.fleet import Fleet
 from takeoff.fleet.host_rollout import HostRollout
 from takeoff.fleet.host_service import HostService
 from takeoff.fleet.load_balancer import BalancerSilent
-from takeoff.fleet.serving_hosts import ServingHosts
+from takeoff.fleet.serving_hosts import LOOKS_AT_ONCE, ServingHosts
 
 FLOOR_PATIENCE_S = 60.0
 """How long hosts may take to serve again before the floor ends a rollout: a balancer's checks are seconds behind."""
@@ -179,12 +179,14 @@ class _Rollout:
         """
         for one in self.report().of(Result.FAILED, Result.UNREACHABLE):
             host = one.host
+            stands = (await self.fleet.balancers.look([host])).get(host)
             serving = await self.serving.now()
-            if host in serving and len(serving) <= self.floor:
+            held_out = stands.held_out if stands is not None else host not in serving
+            if not may_be_held_out(host, serving, self.floor, held_out=held_out):
+                now = "it serves" if host in serving else "it may serve again at any moment"
                 raise FloorReached(
-                    f"role {self.role}: {host} must be left behind ({one.reason}), but it serves and "
-                    f"without it {len(serving) - 1} hosts would, under the floor of {self.floor}: repair it and try "
-                    "again"
+                    f"role {self.role}: {host} must be left behind ({one.reason}), but {now} and without it "
+                    f"{len(serving - {host})} hosts would, under the floor of {self.floor}: repair it and try again"
                 )
             await leaving_behind(host, one.reason)
             await self.fleet.balancers.put_to_maint(self.lease, host)
@@ -194,6 +196,7 @@ class _Rollout:
         """Take a first look at every host: what is as it should be needs no leave, and silence costs the budget now."""
         looks = await self.serving.first_look(self.hosts)
         standing = await self.fleet.balancers.look(self.hosts)
+        as_it_should_be: dict[str, str] = {}
         for host in self.hosts:
             seen, stands = looks[host], standing.get(host)
             if isinstance(seen, HostError):
@@ -203,9 +206,27 @@ class _Rollout:
             by_hand = stands is not None and stands.only_kept_out_by_maint and host not in self.left_behind
             if seen.is_on(self.lease.operation.version) and seen.healthy and (in_place or by_hand):
                 how = "serving" if in_place else "in maint by somebody else, which was left so"
-                self._record(host, Result.UNCHANGED, f"already on {seen.version}, healthy and {how}")
+                as_it_should_be[host] = f"already on {seen.version}, healthy and {how}"
+        await self._leave_unchanged(as_it_should_be)
+        self.waiting = [host for host in self.hosts if host not in self.outcomes]
+
+    async def _leave_unchanged(self, hosts: dict[str, str]) -> None:
+        """Record hosts as unchanged (host → reason), but those on which a job runs that may still change them."""
+        few = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+        async def look(host: str, reason: str) -> None:
+            try:
+                async with few:
+                    disturbed = await self.fleet.jobs.running(self.lease, host)
+            except HostError as error:
+                self._record_error(host, error, "first look", 0.0)
             else:
-                self.waiting.append(host)
+                if not disturbed:
+                    self._record(host, Result.UNCHANGED, reason)
+
+        for ended in await asyncio.gather(*(look(*one) for one in hosts.items()), return_exceptions=True):
+            if ended is not None:
+                raise ended
 
     async def _begin(self) -> None:
         """Let every host begin that may now; decide to stop if none ever may."""

@@ -30,7 +30,7 @@ archives_free_mib=$(free_mib "$archives")
 memory_mib=$(while read -r key value _; do [ "$key" = MemAvailable: ] && echo $((value / 1024)); done </proc/meminfo)
 skip_file=$skip_file
 auto_migrate=$(auto_migrate)
-running_jobs=$(running_jobs)
+running_jobs=$(running_jobs " ")
 END
 }
 
@@ -58,13 +58,13 @@ lock_holder() { # of apt's and dpkg's locks; the kernel lists every lock with it
     done
 }
 
-running_jobs() {
+running_jobs() { # SEPARATOR: comes after each
     for attempt in "$state/jobs"/*/*/*/*; do
         [ -d "$attempt" ] && [ ! -s "$attempt/rc" ] || continue
         look
         case $job_state in running | orphaned)
             path=${attempt#"$state/jobs/"}
-            printf '%s ' "${path%/*}"
+            printf '%s' "${path%/*}$1"
             ;;
         esac
     done

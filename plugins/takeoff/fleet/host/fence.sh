@@ -55,5 +55,7 @@ remember_driver() { # EPOCH AUTHORITIES POINT_OF_NO_RETURN
 fence() { # EPOCH AUTHORITIES POINT_OF_NO_RETURN: a driver, whom the journal knows as the newest, announces itself
     compare_driver "$1" "$2"
     remember_driver "$1" "$2" "${3:-$fence_no_return}"
-    echo "takeoff1 epoch=$fence_epoch authority=$fence_authority point_of_no_return=$fence_no_return"
+    # Under the lock: what an older driver began is listed, and after this it begins nothing.
+    echo "takeoff1 epoch=$fence_epoch authority=$fence_authority point_of_no_return=$fence_no_return" \
+        "running=$(running_jobs ,)"
 }
