@@ -88,6 +88,12 @@ def test_no_host_begins_while_as_many_are_out_as_the_batch_has(batch: int, begin
     assert moment.next_host() == begins
 
 
+@pytest.mark.parametrize(("floor", "begins"), [(1, "c"), (2, None)])
+def test_rule_2_a_host_that_serves_begins_only_above_the_floor(floor: int, begins: str | None) -> None:
+    moment = Moment(("c", "d"), frozenset("a"), frozenset("acd"), batch=3, floor=floor)
+    assert moment.next_host() == begins
+
+
 @given(waiting=SETS, out=SETS, serving=SETS, batch=st.integers(1, 8), floor=st.integers(0, 9))
 def test_rule_2_a_host_that_begins_keeps_batch_and_floor(
     waiting: frozenset[str], out: frozenset[str], serving: frozenset[str], batch: int, floor: int

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from takeoff.core.errors import AuthorityDoubtful, CheckFailed, CommandFailed, HostUnreachable, JobLost, Superseded
+from takeoff.core.errors import AuthorityDoubtful, CommandFailed, HostUnreachable, JobLost, Superseded
 from takeoff.core.operation import Lease
 from takeoff.fleet import host_jobs
 from takeoff.fleet.clock import SystemClock
@@ -184,31 +184,6 @@ async def test_rule_1_a_job_waits_for_another_one_that_still_runs(
     await asyncio.gather(first, return_exceptions=True)
 
     assert order.read_text().splitlines() == ["1 begins", "1 ends", "2 begins"]
-
-
-async def test_rule_1_whoever_asks_what_runs_on_a_host_is_the_one_who_may_begin_something_there(
-    jobs: HostJobs, make_lease: MakeLease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host_jobs, "BUSY_PAUSE_S", 0.2)
-    begun, go = tmp_path / "begun", tmp_path / "go"
-    former = asyncio.create_task(
-        run(jobs, make_lease(1, 1), f"touch {begun}; until [ -e {go} ]; do sleep 0.1; done", "former")
-    )
-    await holds(begun.exists)
-
-    assert await jobs.running(make_lease(2, 2), "web-01") == ("lab-1/web-01/former",)
-    with pytest.raises(Superseded):
-        await run(jobs, make_lease(1, 1), f"touch {tmp_path}/late", "late")
-    with pytest.raises(CheckFailed, match="job lab-1/web-01/former still runs there after 0 s"):
-        await jobs.wait_until_none_runs(make_lease(2, 2), "web-01", timeout_s=0.0)
-
-    quiet = asyncio.create_task(jobs.wait_until_none_runs(make_lease(2, 2), "web-01", timeout_s=60.0))
-    await asyncio.sleep(0.5)
-    assert not quiet.done()
-    go.touch()
-    await quiet
-    assert not (tmp_path / "late").exists()
-    await asyncio.gather(former, return_exceptions=True)
 
 
 async def test_answers_that_are_lost_on_the_way_start_nothing_twice(

@@ -1,14 +1,15 @@
-"""Host jobs that must not begin: steps that are no names, and scripts that were cut on their way."""
+"""Host jobs that must not begin: wrong names, scripts that were cut on their way, drivers that are not the newest."""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from takeoff.core.errors import CommandFailed, HostUnfenced
+from takeoff.core.errors import CommandFailed, HostUnfenced, Superseded
 from takeoff.core.operation import Lease
 from takeoff.fleet.clock import SystemClock
 from takeoff.fleet.host_jobs import HostJobs
@@ -58,3 +59,25 @@ async def test_a_host_that_lost_its_state_takes_no_job_before_a_driver_is_announ
     await announce(script, make_lease(epoch=2), "web-01")
     await jobs.run(make_lease(epoch=2), "web-01", "step", f"touch {tmp_path}/ran", timeout_s=30, describe="it")
     assert (tmp_path / "ran").exists()
+
+
+async def test_rule_1_whoever_asks_what_runs_on_a_host_is_the_one_who_may_begin_something_there(
+    script: HostScript, hosts: ShellHosts, make_lease: MakeLease, tmp_path: Path
+) -> None:
+    jobs = HostJobs(script, SystemClock())
+    former, newest, go = make_lease(1, 1), make_lease(2, 2), tmp_path / "go"
+    await announce(script, former, "web-01")
+    waits = f"until [ -e {go} ]; do sleep 0.1; done"
+    begun = asyncio.create_task(jobs.run(former, "web-01", "begun", waits, timeout_s=30, describe="it"))
+    async with asyncio.timeout(20):
+        while not await jobs.running(former, "web-01"):
+            await asyncio.sleep(0.05)
+
+    assert await jobs.running(newest, "web-01") == ("lab-1/web-01/begun",)
+    with pytest.raises(Superseded):
+        await jobs.run(former, "web-01", "late", f"touch {tmp_path}/late", timeout_s=30, describe="it")
+
+    go.touch()
+    await begun
+    assert await jobs.running(newest, "web-01") == ()
+    assert not (tmp_path / "late").exists()

@@ -203,11 +203,20 @@ def test_a_host_that_was_left_behind_is_taken_out_of_our_maint_when_it_returns()
     assert simulated.serving("web") == {"main-web-1", "main-web-2"}
 
 
-@pytest.mark.parametrize("state", ["ready", "maint"], ids=["it serves", "it was left behind"])
-def test_a_host_on_which_a_former_driver_s_job_still_runs_is_not_taken_for_done(state: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "state"),
+    [
+        pytest.param(NEW, "ready", id="on the version, and it serves"),
+        pytest.param(NEW, "maint", id="on the version, and left behind"),
+        pytest.param(OLD, "ready", id="on the old version"),
+    ],
+)
+def test_a_host_on_which_a_former_driver_s_job_still_runs_is_neither_taken_for_done_nor_taken_out(
+    version: str, state: str
+) -> None:
     simulated = fleet_of(2)
     host = simulated.hosts["main-web-1"]
-    host.version, host.seconds["prepare"] = NEW, 100.0
+    host.version, host.seconds["prepare"] = version, 100.0
     simulated.balancers["lb-01"].servers["web", host.name].state = state
 
     async def play() -> tuple[RolloutReport, list[str]]:
@@ -224,6 +233,7 @@ def test_a_host_on_which_a_former_driver_s_job_still_runs_is_not_taken_for_done(
     assert early == []
     assert results(report) == {"main-web-1": Result.CHANGED, "main-web-2": Result.CHANGED}
     assert host.version == NEW
+    assert ("main-web-1", "waiting") in simulated.told.steps
     assert simulated.serving("web") == {"main-web-1", "main-web-2"}
     assert simulated.breaches == []
 

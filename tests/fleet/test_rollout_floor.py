@@ -89,6 +89,43 @@ def test_rule_2_a_host_without_balancer_is_not_restarted_when_another_fell_ill_w
     assert results(stopped.value.report)["main-sidekiq-2"] is Result.NOT_REACHED
 
 
+def test_rule_2_a_host_is_not_drained_when_another_fell_ill_while_a_former_driver_s_job_was_waited_for() -> None:
+    simulated = fleet_of(3, floor=2)
+    host = simulated.hosts["main-web-1"]
+    host.seconds["prepare"] = 100.0
+
+    async def one_falls_ill() -> RolloutReport:
+        await host.verb("job-ensure", ("1", "journal-1", "lab-0", host.name, "prepare", "0", "0"))
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(number=2, epoch=2), "web"))
+        await asyncio.sleep(50)
+        simulated.hosts["main-web-3"].healthy = False
+        return await rollout
+
+    with pytest.raises(FloorReached, match="so main-web-1 may not leave"):
+        run_virtually(one_falls_ill())
+    assert simulated.balancers["lb-01"].sets == []
+    assert simulated.breaches == []
+
+
+def test_rule_2_a_restart_that_a_reboot_cut_short_is_not_begun_again_when_another_fell_ill_meanwhile() -> None:
+    simulated = SimulatedFleet(environment_of({"main": {"sidekiq": 3}}, batch=1, floor=2))
+    host = simulated.hosts["main-sidekiq-1"]
+
+    async def it_is_rebooted() -> RolloutReport:
+        rollout = asyncio.create_task(roll_out(simulated.fleet, simulated.lease(), "sidekiq"))
+        while "restart" not in host.started:
+            await asyncio.sleep(1)
+        await asyncio.sleep(2)  # longer than what was seen of the others counts as fresh
+        host.reboot()
+        host.healthy, simulated.hosts["main-sidekiq-3"].healthy = True, False
+        return await rollout
+
+    with pytest.raises(FloorReached, match="so main-sidekiq-1 may not leave"):
+        run_virtually(it_is_rebooted())
+    assert simulated.breaches == []
+    assert host.started == ["install", "configure", "restart"]
+
+
 def test_rule_2_a_restart_waits_for_a_host_of_its_role_that_comes_back() -> None:
     simulated = SimulatedFleet(environment_of({"main": {"sidekiq": 3}}, batch=1, floor=2))
 

@@ -91,7 +91,8 @@ MUTANTS = {
         "fleet/rollout.py", "                if not disturbed:\n", "                if True:\n",
         ROLLOUT, "a_former_driver_s_job"),
     "end of a former driver's job not awaited": Mutant(
-        "fleet/host_jobs.py", "while running := await self.running(lease, host):", "while running := ():",
+        "fleet/host_rollout.py", "while running := await self.fleet.jobs.running(self.lease, self.host):",
+        "while running := ():",
         ROLLOUT, "a_former_driver_s_job"),
     "host that may come back counted as out": Mutant(
         "core/rollout_rules.py", "return held_out or", "return held_out or host not in serving or",
@@ -131,7 +132,16 @@ MUTANTS = {
         JOURNAL, "a_lost_journal_is_restored"),
     "floor off by one": Mutant(
         "core/rollout_rules.py", "return len(self.serving - self.out) - self.floor",
-        "return len(self.serving - self.out) - self.floor + 1", CRASHES, "no_schedule_of_faults and 0"),
+        "return len(self.serving - self.out) - self.floor + 1", RULES, "only_above_the_floor"),
+    "floor off by one when a host leaves": Mutant(
+        "fleet/rollout.py", "len(others) >= self.floor:", "len(others) >= self.floor - 1:",
+        FLOOR, "fell_ill_while_it_was_prepared"),
+    "leave not asked before a drain": Mutant(
+        "fleet/host_rollout.py", "            if self._is_balanced:\n", "            if False:\n",
+        FLOOR, "fell_ill_while_a_former_driver_s_job"),
+    "leave not asked again for a restart that was lost": Mutant(
+        "fleet/host_rollout.py", "            return await self._run(step, command, stops=stops)\n\n",
+        "            return await self._run(step, command, stops=False)\n\n", FLOOR, "a_reboot_cut_short"),
     "batch off by one": Mutant(
         "core/rollout_rules.py", "if len(self.out) >= self.batch:", "if len(self.out) > self.batch:",
         RULES, "as_many_are_out"),

@@ -55,6 +55,7 @@ ONCE_BROKEN = {
     443900597640: "an install began while a download ran that a host, cut off until then, had heard of late",
     443900616262: "a download began while an install ran, by a driver that woke up",
     199383123230: "a host came back into service while an install ran that it had heard of late",
+    920363956269: "a restart that was asked for half a minute before began when nobody else served any more",
     199383123682: "a host that had just come back was put to maint, and the floor needed it",
 }
 """Schedules of `make soak` in which a rule was broken, and how."""

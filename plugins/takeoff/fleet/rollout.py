@@ -301,9 +301,7 @@ class _Rollout:
             self.stopped = self._budget_spent()
 
     async def _may_leave(self, host: str) -> None:
-        """Wait until the role can spare a host that is about to stop; one that was drained has left already."""
-        if self.recipe.drain and self.fleet.balancers.know(host):
-            return
+        """Wait until the role can spare a host that is about to leave."""
         give_up = self.fleet.clock.monotonic() + FLOOR_PATIENCE_S
         while True:
             async with self.gate:
