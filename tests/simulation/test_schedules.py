@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 from concurrent.futures import ProcessPoolExecutor
@@ -72,7 +73,7 @@ def test_no_schedule_of_a_fresh_seed_breaks_a_safety_rule(capsys: pytest.Capture
     first = int(os.environ.get("TAKEOFF_SIMULATION_SEED") or random.SystemRandom().randrange(2**40))
     blocks = [range(start, start + BLOCK) for start in range(first, first + SOAK, BLOCK)]
     broken: list[int] = []
-    with capsys.disabled(), ProcessPoolExecutor(os.cpu_count()) as pool:
+    with capsys.disabled(), ProcessPoolExecutor(os.cpu_count(), initializer=gc.freeze) as pool:
         print(f"\nsimulation: {SOAK:,} schedules from seed {first} (TAKEOFF_SIMULATION_SEED={first} plays them again)")
         for played, found in enumerate(pool.map(_broken, blocks), 1):
             broken += found

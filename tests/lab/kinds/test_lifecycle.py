@@ -21,6 +21,9 @@ from tests.lab.running import FIRST, ROOT, RunningLab, eventually, lab_command
 
 pytestmark = pytest.mark.lab
 
+COMMAND_S = 30
+"""Seconds: longer than a command lasts that a test before this one may have left on its way."""
+
 NOTHING: dict[str, list[str]] = {"processes": [], "mounts": [], "links": [], "files": []}
 
 
@@ -146,7 +149,7 @@ def test_down_and_up_again_keeps_the_disks(second: SecondLab) -> None:
 
 
 def test_down_leaves_nothing_of_a_lab_that_crashed_and_disturbs_no_other(lab: RunningLab, second: SecondLab) -> None:
-    others = {process.pid for process in processes_of(lab.state.folder)}
+    others = {each.pid for each in lab.record.processes} | _that_stay(lab.state.folder)
     second.running.command("traffic", "start")
     for fault in ("lock", "disk-full"):
         second.running.break_(fault, "web-01")
@@ -159,6 +162,11 @@ def test_down_leaves_nothing_of_a_lab_that_crashed_and_disturbs_no_other(lab: Ru
     assert traces(second.folder) == NOTHING
     assert others <= {process.pid for process in processes_of(lab.state.folder)}
     lab.await_serving()
+
+
+def _that_stay(folder: Path) -> set[int]:
+    """Ids of a lab's processes that have lived for a while: not those of a command that is about to end."""
+    return {each.pid for each in processes_of(folder) if time.time() - each.create_time() > COMMAND_S}
 
 
 def test_down_again_is_safe(lab_folder: Path) -> None:
