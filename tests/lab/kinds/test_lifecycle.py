@@ -149,7 +149,7 @@ def test_down_and_up_again_keeps_the_disks(second: SecondLab) -> None:
 
 
 def test_down_leaves_nothing_of_a_lab_that_crashed_and_disturbs_no_other(lab: RunningLab, second: SecondLab) -> None:
-    others = {each.pid for each in lab.record.processes} | _that_stay(lab.state.folder)
+    others = _that_stay(lab)
     second.running.command("traffic", "start")
     for fault in ("lock", "disk-full"):
         second.running.break_(fault, "web-01")
@@ -160,13 +160,19 @@ def test_down_leaves_nothing_of_a_lab_that_crashed_and_disturbs_no_other(lab: Ru
     assert traces(second.folder)["processes"], "the rest of it lives on"
     second.down()
     assert traces(second.folder) == NOTHING
-    assert others <= {process.pid for process in processes_of(lab.state.folder)}
+    left = {each.pid for each in processes_of(lab.state.folder)}
+    assert {pid: command for pid, command in others.items() if pid not in left} == {}
     lab.await_serving()
 
 
-def _that_stay(folder: Path) -> set[int]:
-    """Ids of a lab's processes that have lived for a while: not those of a command that is about to end."""
-    return {each.pid for each in processes_of(folder) if time.time() - each.create_time() > COMMAND_S}
+def _that_stay(lab: RunningLab) -> dict[int, str]:
+    """Find what a lab runs on: what is recorded, and what has lived for a while; id → command line."""
+    recorded = {each.pid for each in lab.record.processes}
+    return {
+        each.pid: " ".join(each.cmdline())
+        for each in processes_of(lab.state.folder)
+        if each.pid in recorded or time.time() - each.create_time() > COMMAND_S
+    }
 
 
 def test_down_again_is_safe(lab_folder: Path) -> None:
