@@ -21,9 +21,6 @@ from tests.lab.running import FIRST, ROOT, RunningLab, eventually, lab_command
 
 pytestmark = pytest.mark.lab
 
-COMMAND_S = 30
-"""Seconds: longer than a command lasts that a test before this one may have left on its way."""
-
 NOTHING: dict[str, list[str]] = {"processes": [], "mounts": [], "links": [], "files": []}
 
 
@@ -149,7 +146,7 @@ def test_down_and_up_again_keeps_the_disks(second: SecondLab) -> None:
 
 
 def test_down_leaves_nothing_of_a_lab_that_crashed_and_disturbs_no_other(lab: RunningLab, second: SecondLab) -> None:
-    others = _that_stay(lab)
+    others = {each.pid: " ".join(each.cmdline()) for each in processes_of(lab.state.folder)}
     second.running.command("traffic", "start")
     for fault in ("lock", "disk-full"):
         second.running.break_(fault, "web-01")
@@ -163,16 +160,6 @@ def test_down_leaves_nothing_of_a_lab_that_crashed_and_disturbs_no_other(lab: Ru
     left = {each.pid for each in processes_of(lab.state.folder)}
     assert {pid: command for pid, command in others.items() if pid not in left} == {}
     lab.await_serving()
-
-
-def _that_stay(lab: RunningLab) -> dict[int, str]:
-    """Find what a lab runs on: what is recorded, and what has lived for a while; id → command line."""
-    recorded = {each.pid for each in lab.record.processes}
-    return {
-        each.pid: " ".join(each.cmdline())
-        for each in processes_of(lab.state.folder)
-        if each.pid in recorded or time.time() - each.create_time() > COMMAND_S
-    }
 
 
 def test_down_again_is_safe(lab_folder: Path) -> None:
