@@ -22,7 +22,7 @@ LIMIT_S = 6 * 3600.0
 async def take_out_unfenced(part: OperationPart, unfenced: Mapping[str, str]) -> None:
     """Put the hosts that could not be told the new epoch to maint, and journal them as left behind.
 
-    They hear it with the first job that reaches them, before anything is done there. A host that its role needs to
+    They hear it with the first call that reaches them, before anything is done there. A host that its role needs to
     stay above the floor keeps serving, or may again: to take it out would be the worse for its users.
     """
     environment, balancers = part.session.environment, part.fleet.balancers
