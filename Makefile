@@ -17,7 +17,7 @@ PYTEST = $(BIN)/python -m pytest
 
 # Where tests of these levels are: not to read all the others once more for each level (tests/tooling/test_levels.py).
 LAB_TESTS := tests/airflow tests/cli tests/lab
-ALONE_TESTS := tests/dags tests/lab
+ALONE_TESTS := tests/lab
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'

@@ -99,7 +99,8 @@ def _find(name_or_path: str) -> Path:
 
 
 def _read(path: Path) -> LoadedEnvironment:
-    twins = [other.name for other in environment_paths(path.parent) if other.stem == path.stem and other != path]
+    others = (path.with_suffix(suffix) for suffix in SUFFIXES if suffix != path.suffix)
+    twins = [other.name for other in others if other.exists()]
     if twins:
         raise ConfigError(
             f"{path}: {twins[0]} beside it is of the same name, and which one counts cannot be told; remove one of them"

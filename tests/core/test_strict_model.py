@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
-from takeoff.core.strict_model import Share, format_duration, parse_duration
+from takeoff.core.strict_model import Share, StrictModel, format_duration, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,34 @@ def test_what_is_no_share_is_refused(text):
 def test_a_percentage_never_allows_more_than_it_demands(percent, total):
     share = Share(f"{percent}%")
     assert 0 <= share.at_most(total) <= share.at_least(total) <= total
+
+
+class Machine(StrictModel):
+    """A machine."""
+
+    name: str
+    """What it is called.
+
+    In two parts.
+    """
+    begins: int = Field(default=0, alias="from")
+    """When it begins."""
+    plain: int = 0
+    told: int = Field(default=0, description="Told by its field.")
+    """Told below it."""
+
+
+class Server(Machine):
+    port: int = 80
+    """Where it listens."""
+
+
+def test_the_docstring_below_a_field_is_its_description_in_the_schema():
+    properties = Server.model_json_schema()["properties"]
+    assert {name: field.get("description") for name, field in properties.items()} == {
+        "name": "What it is called.\n\nIn two parts.",
+        "from": "When it begins.",
+        "plain": None,
+        "told": "Told by its field.",
+        "port": "Where it listens.",
+    }

@@ -106,26 +106,32 @@ def test_a_broken_file_is_an_import_error_and_the_others_live_on(environments):
     assert f"{folder}/broken.yml:3: ssl: no such key" in error
 
 
-PARSE = """
-import json, runpy, sys, time
+READ = """
+import json, runpy, sys
 import airflow.sdk, airflow.timetables.base, airflow.triggers.base, airflow.serialization.definitions.assets
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, ExceptionRetryPolicy, Param, TaskGroup
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 hourly = CronTriggerTimetable("0 * * * *", timezone="UTC")
 with DAG("warm", schedule=AssetOrTimeSchedule(timetable=hourly, assets=[Asset("a")])):
     airflow.sdk.BaseOperator(task_id="warm")
-before, begun = set(sys.modules), time.process_time()
+before, calls = set(sys.modules), 0
+def count(frame, event, argument):
+    global calls
+    calls += event == "call"
+sys.setprofile(count)
 for name in ("deploy", "environment_errors"):
     runpy.run_path(f"dags/{name}.py")
-print(json.dumps([time.process_time() - begun, sorted(set(sys.modules) - before)]))
+sys.setprofile(None)
+print(json.dumps([calls, sorted(set(sys.modules) - before)]))
 """
 
 
-def parse_ten(environments) -> tuple[float, list[str]]:
-    """CPU seconds of reading the files of ten environments, and the modules that it loads beyond Airflow's."""
+@pytest.fixture
+def reading(environments) -> tuple[int, set[str]]:
+    """Python's function calls of reading the files of ten environments, and the modules it loads beyond Airflow's."""
     folder = environments(**{f"env{number}": environment_text(f"env{number}") for number in range(10)})
     done = subprocess.run(
-        [sys.executable, "-c", PARSE],
+        [sys.executable, "-c", READ],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT / "plugins"), "TAKEOFF_ENVIRONMENTS": str(folder)},
         capture_output=True,
@@ -133,15 +139,17 @@ def parse_ten(environments) -> tuple[float, list[str]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    seconds, modules = json.loads(done.stdout.splitlines()[-1])
-    return seconds, modules
+    calls, modules = json.loads(done.stdout.splitlines()[-1])
+    return calls, set(modules)
 
 
-@pytest.mark.alone
-def test_reading_ten_environments_costs_less_than_three_tenths_of_a_second(environments):
-    assert min(parse_ten(environments)[0] for _ in range(3)) < 0.3
+def test_reading_ten_environments_takes_few_calls(reading):
+    """What they cost in seconds depends on the machine: `python -m bench dag_reading` holds it against its limit."""
+    calls, _ = reading
+    assert calls < 250_000
 
 
-def test_reading_dags_loads_nothing_that_talks_to_hosts_or_servers(environments):
-    _, modules = parse_ten(environments)
-    assert not {"asyncssh", "gitlab", "requests", "takeoff.engine.session", "slack_sdk"} & set(modules)
+def test_reading_dags_loads_nothing_that_talks_to_hosts_or_servers_nor_the_journal(reading):
+    _, modules = reading
+    assert not {"asyncssh", "gitlab", "requests", "slack_sdk"} & modules
+    assert not {"takeoff.engine.session", "takeoff.core.record", "takeoff.operators.notify"} & modules

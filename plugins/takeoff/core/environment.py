@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from takeoff.core.balancer_settings import LoadBalancer, ServerName
 from takeoff.core.check_settings import AlertSettings, Gates, PostDeployChecks, QaSettings, StageChecks
@@ -60,16 +61,8 @@ class FailureBudget(StrictModel):
     """Time from a host's leave to its return after which it counts as slow; none ever does if absent."""
 
 
-def _or_bare_list(schema: dict[str, Any]) -> None:
-    """Let editors accept a role's hosts as a bare list too."""
-    mapping = {key: schema.pop(key) for key in ("type", "properties", "additionalProperties") if key in schema}
-    schema["anyOf"] = [mapping, mapping["properties"]["hosts"] | {"minItems": 1}]
-
-
 class StageRole(StrictModel):
     """The hosts of one role in one stage."""
-
-    model_config = ConfigDict(json_schema_extra=_or_bare_list)
 
     hosts: HostList = ()
     inventory: Inventory | None = None
@@ -84,6 +77,15 @@ class StageRole(StrictModel):
         if bool(self.hosts) == (self.inventory is not None):
             raise ValueError("a role needs either `hosts` (at least one) or `inventory`, and not both")
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Let editors accept a role's hosts as a bare list too."""
+        described = super().__get_pydantic_json_schema__(schema, handler)
+        written = handler.resolve_ref_schema(described)
+        mapping = {key: written.pop(key) for key in ("type", "properties", "additionalProperties") if key in written}
+        written["anyOf"] = [mapping, mapping["properties"]["hosts"] | {"minItems": 1}]
+        return described
 
 
 class Stage(StrictModel):

@@ -98,9 +98,10 @@ def complete_recipes(given: Any) -> Any:
     """Fill GitLab's defaults into the recipes of GitLab's roles, key by key; other roles stay as written."""
     if not isinstance(given, dict):
         return given
-    defaults = {role: recipe.model_dump() for role, recipe in GITLAB_RECIPES.items()}
     merged = {
-        role: {**defaults[role], **recipe} if role in defaults and isinstance(recipe, dict) else recipe
+        role: GITLAB_RECIPES[role].model_dump() | recipe
+        if role in GITLAB_RECIPES and isinstance(recipe, dict)
+        else recipe
         for role, recipe in given.items()
     }
-    return {**defaults, **merged}
+    return GITLAB_RECIPES | merged

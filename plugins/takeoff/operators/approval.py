@@ -12,13 +12,11 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from takeoff.core.approval_text import COMMENT, REQUESTED_BY, answer_text, approval_body, approval_subject
 from takeoff.core.errors import Refused, Superseded, TakeoffError
-from takeoff.core.notification_text import answered_notice, approval_notice
 from takeoff.core.strict_model import format_duration
 from takeoff.core.task_ids import APPROVE, post_deploy_tasks
 from takeoff.operators.airflow_rest import connected_airflow_api, note_run
 from takeoff.operators.airflow_run import AirflowRun, opened_operation
 from takeoff.operators.environment_session import in_session, work_in_session
-from takeoff.operators.notify import notify, settle_question
 from takeoff.operators.retry import RETRIES, RETRY_DELAY, RETRY_POLICY
 
 if TYPE_CHECKING:
@@ -63,6 +61,9 @@ class PostDeployApproval(ApprovalOperator):
 
     def execute(self, context: Context) -> None:
         """Ask, unless there is nothing to ask about."""
+        from takeoff.core.notification_text import approval_notice
+        from takeoff.operators.notify import notify
+
         run, operation_id = AirflowRun.of(context), opened_operation(context)
 
         async def look(session: Session) -> tuple[Environment, PostDeployOutlook]:
@@ -98,6 +99,9 @@ class PostDeployApproval(ApprovalOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Journal the answer, and let the migrations run or be skipped by it."""
+        from takeoff.core.notification_text import answered_notice
+        from takeoff.operators.notify import settle_question
+
         run = AirflowRun.of(context)
         by = answered_by(event)
         comment = str((event.get("params_input") or {}).get(COMMENT) or "")

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from takeoff.environment_files import load_environment
 from takeoff.operators.airflow_run import AirflowRun
-from takeoff.operators.credentials import AirflowCredentials
-from takeoff.operators.host_steps import HostSteps
-from takeoff.operators.journal_news import news_told
-from takeoff.operators.log_progress import LogProgress
-from takeoff.operators.mirrored_state import mirrored
 from takeoff.operators.plain_errors import plain_errors
-from takeoff.operators.seen_packages import packages_mirrored
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -59,7 +53,14 @@ async def work_in_session(
     Raises:
         TakeoffError: what the work raised, or why the environment could not be opened.
     """
+    # What only a task needs is loaded here and not where DAG files are read.
     from takeoff.engine.session import open_session
+    from takeoff.operators.credentials import AirflowCredentials
+    from takeoff.operators.host_steps import HostSteps
+    from takeoff.operators.journal_news import news_told
+    from takeoff.operators.log_progress import LogProgress
+    from takeoff.operators.mirrored_state import mirrored
+    from takeoff.operators.seen_packages import packages_mirrored
 
     # asyncssh tells each step of each connection at level INFO: nobody would find the task's own lines among them.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)

@@ -11,7 +11,6 @@ from airflow.sdk.exceptions import AirflowFailException
 from takeoff.core.errors import Interrupted, TakeoffError
 from takeoff.operators.airflow_rest import note_run
 from takeoff.operators.airflow_run import AirflowRun
-from takeoff.operators.notify import notify_failure
 from takeoff.operators.retry import RETRIED
 
 log = logging.getLogger(__name__)
@@ -45,4 +44,6 @@ def _tell(environment: str, run: AirflowRun, error: TakeoffError, *, final: bool
     log.error("%s%s", error, again)
     note_run(run, f"{run.task_id}: {error}{again}")
     if final:
+        from takeoff.operators.notify import notify_failure
+
         notify_failure(environment, run, error)
