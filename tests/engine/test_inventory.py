@@ -1,6 +1,8 @@
 """Inventories in Ansible's forms."""
 
+import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from takeoff.core.environment import Environment
 from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import ConfigError
+from takeoff.engine import inventory as inventories
 from takeoff.engine.inventory import parse_inventory, resolve_inventories
 from tests.core.conftest import SMALL
 
@@ -120,3 +123,26 @@ async def test_a_wrong_inventory_is_said(tmp_path: Path, inventory: str, content
     (tmp_path / "hosts").write_text(content)
     with pytest.raises(ConfigError, match=said):
         await resolve_inventories(with_inventory(inventory.replace("{folder}", str(tmp_path))), tmp_path)
+
+
+ENDLESS = "command: [sh, -c, 'sleep 600; true']"
+"""The shell's child holds the pipes, also when the shell alone is killed."""
+
+
+async def test_a_command_that_gives_nothing_is_ended_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventories, "COMMAND_TIMEOUT_S", 0.3)
+    with pytest.raises(ConfigError, match="gave no inventory within 0 s"):
+        await asyncio.wait_for(resolve_inventories(with_inventory(ENDLESS), tmp_path), 30)
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_who_no_longer_wants_the_inventory_does_not_wait_for_its_command(tmp_path: Path, steps: int) -> None:
+    resolving = asyncio.create_task(resolve_inventories(with_inventory(ENDLESS), tmp_path))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    resolving.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait_for(resolving, 30)
+    assert resolving.cancelled()

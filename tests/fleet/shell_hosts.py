@@ -66,18 +66,23 @@ class ShellHosts:
             raise HostUnreachable(host, "is down")
         self.root(host).mkdir(parents=True, exist_ok=True)
         text = script.encode()
-        process = await asyncio.create_subprocess_exec(
-            *self.command(text, arguments),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.variables(host),
-            start_new_session=True,
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                *self.command(text, arguments),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=self.variables(host),
+                start_new_session=True,
+            )
         )
         try:
+            # Shielded: cancelled before its pipes are connected, asyncio waits for ever (python/cpython#103847).
+            process = await asyncio.shield(starting)
             async with asyncio.timeout(timeout_s):
                 stdout, stderr = await process.communicate(text + stdin)
         except BaseException:
+            process = await starting
             with suppress(ProcessLookupError):  # it may have ended in this moment
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()

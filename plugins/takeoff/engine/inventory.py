@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
-from collections.abc import Mapping
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -177,18 +180,32 @@ async def _text(inventory: Inventory, folder: Path, field: str) -> str:
     command = inventory.command or ()
     told = shlex.join(command)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=-1, stderr=-1
-        )
+        status, output, errors = await _run(command, folder)
+    except TimeoutError:
+        raise ConfigError(f"{field}.command: {told} gave no inventory within {COMMAND_TIMEOUT_S:.0f} s") from None
     except OSError as error:
         raise ConfigError(f"{field}.command: {told} cannot be started: {error.strerror}") from None
-    try:
-        output, errors = await asyncio.wait_for(process.communicate(), COMMAND_TIMEOUT_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise ConfigError(f"{field}.command: {told} gave no inventory within {COMMAND_TIMEOUT_S:.0f} s") from None
-    if process.returncode:
+    if status:
         said = errors.decode("utf-8", "replace").strip()[-500:]
-        raise ConfigError(f"{field}.command: {told} exited {process.returncode}: {said}")
+        raise ConfigError(f"{field}.command: {told} exited {status}: {said}")
     return output.decode("utf-8", "replace")
+
+
+async def _run(command: Sequence[str], folder: Path) -> tuple[int | None, bytes, bytes]:
+    """Give exit status, output and errors; when the wait for them ends early, so does all that was begun."""
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=-1, stderr=-1, start_new_session=True
+        )
+    )
+    try:
+        # Shielded: cancelled before its pipes are connected, asyncio waits for ever (python/cpython#103847).
+        process = await asyncio.shield(starting)
+        output, errors = await asyncio.wait_for(process.communicate(), COMMAND_TIMEOUT_S)
+    except (TimeoutError, asyncio.CancelledError):
+        process = await starting
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        raise
+    return process.returncode, output, errors
