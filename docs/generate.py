@@ -94,7 +94,8 @@ def environment_page() -> str:
     for model in dict.fromkeys((Environment, *_inner_models(Environment))):
         title = "The file" if model is Environment else _title(model)
         parts += [f"## {title}\n", f"{_prose(model)}\n", "| key | | default |\n|---|---|---|"]
-        parts += [_row(name, field) for name, field in model.model_fields.items()]
+        told = model.field_docstrings() if issubclass(model, StrictModel) else {}
+        parts += [_row(name, field, told.get(name, "")) for name, field in model.model_fields.items()]
         parts.append("")
     return "\n".join(parts)
 
@@ -133,8 +134,8 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    about = " ".join((field.description or "").replace("|", "\\|").split())
+def _row(name: str, field: FieldInfo, docstring: str) -> str:
+    about = " ".join((field.description or docstring).replace("|", "\\|").split())
     inner = ", ".join(f"[{_title(model)}](#{_anchor(model)})" for model in dict.fromkeys(_models_in(field.annotation)))
     choices = " \\| ".join(f"`{value}`" for value in _choices(field.annotation))
     told = " ".join(part for part in (about, f"({choices})" if choices else "", f"→ {inner}" if inner else "") if part)

@@ -15,24 +15,30 @@ from takeoff.core.attribute_docstrings import attribute_docstrings
 
 
 class StrictModel(BaseModel):
-    """Frozen; unknown keys are errors; the docstring below a field is its description in the schema."""
+    """Frozen; unknown keys are errors; the docstring below a field is its description in schema and docs."""
 
     # Built at its first use: many models are parts of another one only, and DAG files are read often.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Describe the fields.
+    def field_docstrings(cls) -> dict[str, str]:
+        """Read what the fields are for: field → the docstring below it.
 
         Pydantic's `use_attribute_docstrings` would do it when a model is imported, so at each reading of a DAG file,
         at a quarter of its cost: `inspect` looks through every module that Airflow has loaded.
         """
+        models = [
+            model for model in reversed(cls.__mro__) if issubclass(model, StrictModel) and model is not StrictModel
+        ]
+        return {name: text for model in models for name, text in attribute_docstrings(model).items()}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe the fields."""
         described = handler(schema)
         properties = handler.resolve_ref_schema(described)["properties"]
-        for model in cls.__mro__:
-            if issubclass(model, StrictModel) and model is not StrictModel:
-                for name, text in attribute_docstrings(model).items():
-                    properties[cls.model_fields[name].alias or name].setdefault("description", text)
+        for name, text in cls.field_docstrings().items():
+            properties[cls.model_fields[name].alias or name].setdefault("description", text)
         return described
 
 

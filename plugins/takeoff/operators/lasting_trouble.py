@@ -13,9 +13,11 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from takeoff.core.dag_names import trouble_variable
 from takeoff.core.errors import SourceUnavailable, SourceUntrusted, TakeoffError
+from takeoff.core.notification_text import answering_again_notice, unreachable_notice
 from takeoff.environment_files import load_environment
 from takeoff.operators.airflow_rest import note_run
 from takeoff.operators.airflow_run import AirflowRun
+from takeoff.operators.notify import notify, notify_failure
 from takeoff.operators.retry import RETRIED
 
 log = logging.getLogger(__name__)
@@ -48,17 +50,11 @@ def told_on_change(environment: str, run: AirflowRun) -> Iterator[None]:
             raise error.with_traceback(None) from None
         raise AirflowFailException(str(error)) from None
     if since := _end(environment):
-        from takeoff.core.notification_text import answering_again_notice
-        from takeoff.operators.notify import notify
-
         log.info("What was wrong since %s is over", since)
         notify(load_environment(environment).environment, answering_again_notice(environment, since, run.url))
 
 
 def _tell(environment: str, run: AirflowRun, error: TakeoffError) -> None:
-    from takeoff.core.notification_text import unreachable_notice
-    from takeoff.operators.notify import notify, notify_failure
-
     if isinstance(error, (SourceUnavailable, SourceUntrusted)):
         notify(load_environment(environment).environment, unreachable_notice(environment, error, run.url))
     else:

@@ -14,7 +14,6 @@ from takeoff.environment_files import load_environment
 from takeoff.operators.airflow_run import AirflowRun
 from takeoff.operators.engine_operator import EngineOperator
 from takeoff.operators.environment_session import work_in_session
-from takeoff.operators.lasting_trouble import told_on_change
 from takeoff.operators.preflight import end_quietly
 from takeoff.triggers.new_package import NewPackageTrigger
 
@@ -66,6 +65,7 @@ class NewPackageSensor(EngineOperator):
 
     def _look(self, context: Context, run: AirflowRun) -> NewPackage:
         from takeoff.engine.new_package import Wanted, choose_package
+        from takeoff.operators.lasting_trouble import told_on_change
 
         wanted = Wanted(run.name, str(context["params"].get("version") or ""), run.automatic)
 
