@@ -8,7 +8,7 @@ from airflow.sdk import DAG, Param
 
 from takeoff.core.dag_names import rollback_dag
 from takeoff.core.environment import Environment
-from takeoff.core.rollback_force import FORCEABLE
+from takeoff.core.rollback_refusals import FORCEABLE
 from takeoff.core.task_ids import TaskKind, rollback_tasks
 from takeoff.core.versions import VERSION_PATTERN
 from takeoff.environment_files import LoadedEnvironment, load_environments

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from takeoff.core.errors import ConfigError
 from takeoff.core.gates import AUTHORITY, Finding, Weight
-from takeoff.core.rollback_force import FORCEABLE, NEVER_FORCED, check_force, forced_in, with_force
-from takeoff.core.verdict import MIGRATING, NO_RETURN, PACKAGE, ROOM, SKEW, Verdict
+from takeoff.core.rollback_force import check_force, forced_in, with_force
+from takeoff.core.rollback_refusals import FORCEABLE, MIGRATING, NEVER_FORCED, NO_RETURN, PACKAGE, ROOM, SKEW
+from takeoff.core.verdict import Verdict
 
 
 def verdict(*gates: str, weight: Weight = Weight.BLOCKS) -> Verdict:

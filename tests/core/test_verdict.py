@@ -8,8 +8,9 @@ from takeoff.core.gates import Weight
 from takeoff.core.journal_entries import PointOfNoReturn, TaskStarted
 from takeoff.core.operation import OperationKind
 from takeoff.core.record import Record
+from takeoff.core.rollback_refusals import MIGRATING, NEVER_DEPLOYED, NO_RETURN, NOT_OLDER
 from takeoff.core.task_ids import POST_DEPLOY
-from takeoff.core.verdict import MIGRATING, NEVER_DEPLOYED, NO_RETURN, NOT_OLDER, reachable_versions, rollback_verdict
+from takeoff.core.verdict import reachable_versions, rollback_verdict
 from tests.core.records import adopted, deployed, fold, opened
 
 V0, V1, V2 = "17.0.0-ee.0", "17.1.0-ee.0", "17.2.0-ee.0"

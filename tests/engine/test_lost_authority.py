@@ -13,8 +13,9 @@ from takeoff.core.environment_text import parse_environment
 from takeoff.core.errors import AuthorityDoubtful, Refused, Superseded
 from takeoff.core.journal_entries import LeftBehind, PointOfNoReturn, PostDeployFinished, TaskStarted
 from takeoff.core.operation import OperationKind, Outcome
+from takeoff.core.rollback_refusals import NO_RETURN
 from takeoff.core.task_ids import POST_DEPLOY
-from takeoff.core.verdict import NO_RETURN, rollback_verdict
+from takeoff.core.verdict import rollback_verdict
 from takeoff.engine.adoption import adopt
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.holds import pause, resume

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import typing
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import yaml
@@ -40,6 +41,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+@lru_cache(maxsize=64)  # Four DAG files read the same environments, often in one process.
 def parse_environment(text: str, filename: str) -> EnvironmentText:
     """Read and validate an environment file.
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from takeoff.core.errors import ConfigError
-from takeoff.core.gates import AUTHORITY, Finding, Weight
-from takeoff.core.verdict import MIGRATING, NEVER_DEPLOYED, NO_RETURN, NOT_OLDER, PACKAGE, ROOM, SKEW, Verdict
-
-FORCEABLE = (NO_RETURN, NEVER_DEPLOYED, NOT_OLDER, SKEW)
-"""Refusals that ``--force NAME=REASON`` passes: what they warn of may be the lesser evil."""
-
-NEVER_FORCED = (MIGRATING, AUTHORITY, PACKAGE, ROOM)
-"""Refusals that no reason passes: what they name makes the rollback impossible, or breaks a database for good."""
+from takeoff.core.gates import Finding, Weight
+from takeoff.core.rollback_refusals import FORCEABLE, NEVER_FORCED
+from takeoff.core.verdict import Verdict
 
 
 def check_force(force: Mapping[str, str]) -> None:

@@ -12,16 +12,9 @@ from takeoff.core.gates import LEASE, REJECTED, Finding, Weight
 from takeoff.core.operation import OperationKind, Stored
 from takeoff.core.record import NoReturn, OperationRecord, Record
 from takeoff.core.record_gates import some, unadopted
+from takeoff.core.rollback_refusals import MIGRATING, NEVER_DEPLOYED, NO_RETURN, NOT_OLDER
 from takeoff.core.task_ids import PENDING_POST_DEPLOY, POST_DEPLOY
 from takeoff.core.versions import PackageVersion
-
-NEVER_DEPLOYED = "never_deployed"
-NO_RETURN = "point_of_no_return"
-NOT_OLDER = "not_older"
-MIGRATING = "migrating"
-SKEW = "skew"
-ROOM = "room"
-PACKAGE = "package"
 
 
 class Verdict(Stored):

@@ -6,7 +6,8 @@ from takeoff.core.errors import ConfigError, Refused
 from takeoff.core.journal_entries import Overridden
 from takeoff.core.operation import OperationKind, Outcome
 from takeoff.core.record import Record
-from takeoff.core.verdict import MIGRATING, migrating_since
+from takeoff.core.rollback_refusals import MIGRATING
+from takeoff.core.verdict import migrating_since
 from takeoff.engine.drivers import new_driver
 from takeoff.engine.journal_entry import known_record
 from takeoff.engine.operation_part import OperationPart

@@ -11,7 +11,8 @@ from takeoff.core.operation import Artifact
 from takeoff.core.plan import Plan, make_plan, mixes_of
 from takeoff.core.record import Record
 from takeoff.core.rollback_force import with_force
-from takeoff.core.verdict import MIGRATING, PACKAGE, ROOM, SKEW, Verdict, rollback_verdict
+from takeoff.core.rollback_refusals import MIGRATING, PACKAGE, ROOM, SKEW
+from takeoff.core.verdict import Verdict, rollback_verdict
 from takeoff.core.version_completion import complete
 from takeoff.core.versions import PackageVersion
 from takeoff.engine.packages import find_version

@@ -12,7 +12,6 @@ from takeoff.operators.airflow_run import AirflowRun, judged_version
 from takeoff.operators.deploy_toggle import show_hold
 from takeoff.operators.engine_operator import EngineOperator
 from takeoff.operators.fleet_task import FleetTaskOperator
-from takeoff.operators.tracking import track_begin, track_end
 from takeoff.operators.withdrawn_approvals import withdraw_approvals
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ class StopDeployOperator(EngineOperator):
 
         async def stop(session: Session) -> Operation:
             from takeoff.engine.rolling_back import stop_deploy
+            from takeoff.operators.tracking import track_begin
 
             async def end_run(taken: OperationRecord) -> None:
                 await asyncio.to_thread(self._end_run, run, taken)
@@ -102,6 +102,8 @@ class FinishRollbackOperator(FleetTaskOperator):
 
     async def afterwards(self, session: Session, run: AirflowRun, operation_id: str) -> None:
         """Tell the others; none of it can fail the rollback, which is over."""
+        from takeoff.operators.tracking import track_end
+
         record = await session.journal.read()
         operation = record.operations[operation_id].details
         await asyncio.to_thread(track_end, session.environment, session.credentials, operation)

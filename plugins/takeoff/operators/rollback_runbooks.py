@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from takeoff.core.environment import Environment
-from takeoff.core.rollback_force import FORCEABLE
+from takeoff.core.rollback_refusals import FORCEABLE
 from takeoff.core.task_ids import TaskKind, TaskSpec, rollback_tasks
 from takeoff.operators.runbooks import Runbook, runbook_text, task_runbook
 
