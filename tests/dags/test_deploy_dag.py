@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from bench.dag_reading import IMPORT_AIRFLOW
 from takeoff.core.environment_text import parse_environment
 from takeoff.core.task_ids import deploy_tasks
 from tests.dags.conftest import ROOT, environment_text
@@ -106,14 +107,8 @@ def test_a_broken_file_is_an_import_error_and_the_others_live_on(environments):
     assert f"{folder}/broken.yml:3: ssl: no such key" in error
 
 
-READ = """
-import json, runpy, sys
-import airflow.sdk, airflow.timetables.base, airflow.triggers.base, airflow.serialization.definitions.assets
-from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, ExceptionRetryPolicy, Param, TaskGroup
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-hourly = CronTriggerTimetable("0 * * * *", timezone="UTC")
-with DAG("warm", schedule=AssetOrTimeSchedule(timetable=hourly, assets=[Asset("a")])):
-    airflow.sdk.BaseOperator(task_id="warm")
+READ = f"""{IMPORT_AIRFLOW}
+import json
 before, calls = set(sys.modules), 0
 def count(frame, event, argument):
     global calls

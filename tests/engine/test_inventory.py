@@ -1,6 +1,8 @@
 """Inventories in Ansible's forms."""
 
 import asyncio
+import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -135,6 +137,17 @@ async def test_a_command_that_gives_nothing_is_ended_with_its_children(
     monkeypatch.setattr(inventories, "COMMAND_TIMEOUT_S", 0.3)
     with pytest.raises(ConfigError, match="gave no inventory within 0 s"):
         await asyncio.wait_for(resolve_inventories(with_inventory(ENDLESS), tmp_path), 30)
+
+
+async def test_a_child_that_left_its_group_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventories, "COMMAND_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(inventories, "KILLED_S", 0.2)
+    command = "command: [sh, -c, 'setsid sh -c \"echo \\$\\$ >left; exec sleep 600\" & wait']"
+    try:
+        with pytest.raises(ConfigError, match="gave no inventory"):
+            await asyncio.wait_for(resolve_inventories(with_inventory(command), tmp_path), 30)
+    finally:
+        os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("steps", range(12))

@@ -38,7 +38,8 @@ class StrictModel(BaseModel):
         described = handler(schema)
         properties = handler.resolve_ref_schema(described)["properties"]
         for name, text in cls.field_docstrings().items():
-            properties[cls.model_fields[name].alias or name].setdefault("description", text)
+            for key in properties.keys() & {name, cls.model_fields[name].alias}:
+                properties[key].setdefault("description", text)
         return described
 
 

@@ -25,6 +25,9 @@ from takeoff.core.hosts import Host, Inventory, expand_range
 COMMAND_TIMEOUT_S = 60.0
 """Seconds an inventory command may take."""
 
+KILLED_S = 2.0
+"""Seconds until what was killed has ended."""
+
 
 class Groups(NamedTuple):
     """An inventory.
@@ -206,6 +209,10 @@ async def _run(command: Sequence[str], folder: Path) -> tuple[int | None, bytes,
         process = await starting
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        try:
+            await asyncio.wait_for(process.wait(), KILLED_S)
+        except TimeoutError:
+            # A child that has left the group holds the pipes, and asyncio waits for those too.
+            process._transport.close()  # type: ignore[attr-defined]
         raise
     return process.returncode, output, errors
