@@ -8,6 +8,9 @@ SHELL := /bin/sh
 TAKEOFF_LAB ?= process
 export TAKEOFF_LAB
 
+# Container images like to set it; thousands of short processes here import the same files, and would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
