@@ -53,6 +53,22 @@ class TogetherWhereShared(LoadScopeScheduling):
         return next((folder for folder in SHARED if nodeid.startswith(f"{folder}/")), nodeid.partition("::")[0])
 
 
+_OWN_FOLDERS = ("AIRFLOW_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+"""What would lead past ``HOME``."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this process and all that it starts a home of its own.
+
+    Airflow, Chromium and Takeoff keep logs, settings and caches in a person's home, some at the first import.
+    """
+    home = tempfile.mkdtemp(prefix="takeoff-home-")
+    config.add_cleanup(lambda: shutil.rmtree(home))
+    os.environ["HOME"] = home
+    for name in _OWN_FOLDERS:
+        os.environ.pop(name, None)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
     return TogetherWhereShared(config, log) if config.getvalue("dist") == "loadscope" else None

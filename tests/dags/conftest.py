@@ -1,6 +1,5 @@
 """A folder of environment files, and the DAGs that Airflow makes of it."""
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -34,9 +33,3 @@ def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         return folder
 
     return write
-
-
-@pytest.fixture(scope="session", autouse=True)
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Airflow writes its settings at its first import: not into the user's home."""
-    os.environ.setdefault("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow_home")))

@@ -6,7 +6,7 @@ import sys
 
 from lab.process.commands.apt_lists import Candidate, candidates, read_sources
 from lab.process.commands.apt_options import parse_arguments
-from lab.process.commands.dpkg_database import read_status, state_of
+from lab.process.commands.dpkg_status import read_status, state_of
 
 
 def main(arguments: list[str]) -> int:

@@ -18,7 +18,8 @@ from lab.process.commands.apt_lists import (
     update,
 )
 from lab.process.commands.apt_options import Arguments, parse_arguments
-from lab.process.commands.dpkg_database import DpkgError, frontend_lock, held, interrupted, read_status, state_of
+from lab.process.commands.dpkg_database import DpkgError, frontend_lock, interrupted
+from lab.process.commands.dpkg_status import held, read_status, state_of
 
 ARCHIVES = f"{ROOT}/var/cache/apt/archives"
 
@@ -89,11 +90,11 @@ def _install(parsed: Arguments) -> int:
             if wanted:
                 print("Download complete and in download only mode", flush=True)
             return 0
-        from lab.process.commands import dpkg
+        from lab.process.commands import dpkg_install
 
         for path in paths:
             try:
-                dpkg.install(path)
+                dpkg_install.install(path)
             except DpkgError as error:
                 print(error, file=sys.stderr)
                 raise DpkgError(

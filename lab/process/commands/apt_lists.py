@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.process.commands import ROOT
-from lab.process.commands.dpkg_database import Stanza, parse_stanzas
+from lab.process.commands.dpkg_status import Stanza, parse_stanzas
 
 LISTS = f"{ROOT}/var/lib/apt/lists"
 TIMEOUT_SECONDS = 30

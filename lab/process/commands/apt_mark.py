@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from lab.process.commands.dpkg_database import held, read_status, write_status
+from lab.process.commands.dpkg_database import write_status
+from lab.process.commands.dpkg_status import held, read_status
 
 
 def main(arguments: list[str]) -> int:

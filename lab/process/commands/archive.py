@@ -8,7 +8,8 @@ import tarfile
 from typing import IO
 
 from lab.process.commands import ROOT
-from lab.process.commands.dpkg_database import DpkgError, Stanza, parse_stanzas
+from lab.process.commands.dpkg_database import DpkgError
+from lab.process.commands.dpkg_status import Stanza, parse_stanzas
 
 
 class Archive:

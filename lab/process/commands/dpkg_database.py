@@ -1,4 +1,4 @@
-"""dpkg's own records on a host: the status file, holds, the lock, the mark of an interrupted run, the log."""
+"""dpkg's own records on a host, written: the status file, the lock, the mark of an interrupted run, the log."""
 
 from __future__ import annotations
 
@@ -9,23 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.process.commands import ROOT
+from lab.process.commands.dpkg_status import STATUS, Stanza, read_status
 
-STATUS = f"{ROOT}/var/lib/dpkg/status"
 LOCK = f"{ROOT}/var/lib/dpkg/lock-frontend"
 INTERRUPTED = f"{ROOT}/var/lib/dpkg/updates/0001"
 LOG = f"{ROOT}/var/log/dpkg.log"
-
-ABBREVIATIONS = {
-    "installed": "ii ",
-    "half-configured": "iF ",
-    "unpacked": "iU ",
-    "half-installed": "iH ",
-    "config-files": "rc ",
-    "not-installed": "un ",
-}
-"""Third word of a package's status → what `${db:Status-Abbrev}` shows when it is wanted (dpkg-query(1))."""
-
-Stanza = dict[str, str]
 
 
 class DpkgError(Exception):
@@ -38,32 +26,6 @@ class DpkgError(Exception):
     def __init__(self, text: str, status: int = 100) -> None:
         self.status = status
         super().__init__(text)
-
-
-def parse_stanzas(text: str) -> list[Stanza]:
-    """Read paragraphs of ``Name: value`` lines; continuation lines stay part of the value."""
-    stanzas = []
-    for paragraph in text.split("\n\n"):
-        stanza: Stanza = {}
-        name = ""
-        for line in paragraph.splitlines():
-            if line[:1] in (" ", "\t") and name:
-                stanza[name] += "\n" + line
-            elif ":" in line:
-                name, _, value = line.partition(":")
-                stanza[name] = value.strip()
-        if stanza:
-            stanzas.append(stanza)
-    return stanzas
-
-
-def read_status() -> dict[str, Stanza]:
-    """Package name → its stanza."""
-    try:
-        with open(STATUS) as stream:
-            return {stanza["Package"]: stanza for stanza in parse_stanzas(stream.read())}
-    except FileNotFoundError:
-        return {}
 
 
 def write_status(stanza: Stanza) -> None:
@@ -84,16 +46,6 @@ def set_state(stanza: Stanza, state: str) -> Stanza:
     write_status(stanza)
     log(f"status {state} {stanza['Package']}:amd64 {stanza['Version']}")
     return stanza
-
-
-def state_of(stanza: Stanza | None) -> str:
-    """``installed``, ``unpacked``, …; ``not-installed`` for None."""
-    return stanza["Status"].split()[2] if stanza else "not-installed"
-
-
-def held(stanza: Stanza | None) -> bool:
-    """Whether `apt-mark hold` is in force."""
-    return bool(stanza) and stanza["Status"].split()[0] == "hold"  # type: ignore[index]
 
 
 def log(text: str) -> None:

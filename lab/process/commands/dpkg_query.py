@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 import sys
 
-from lab.process.commands.dpkg_database import ABBREVIATIONS, Stanza, held, read_status, state_of
+from lab.process.commands.dpkg_status import ABBREVIATIONS, Stanza, held, read_status, state_of
 
 DEFAULT_FORMAT = "${Package}\\t${Version}\\n"
 
@@ -34,13 +32,21 @@ def main(arguments: list[str]) -> int:
     packages = read_status()
     status = 0
     for name in names or ["*"]:
-        matches = [key for key in packages if fnmatch.fnmatch(key, name.removesuffix(":amd64"))]
+        matches = _matches(name.removesuffix(":amd64"), packages)
         for key in matches:
             sys.stdout.write(render(form, packages[key]))
         if not matches and names:
             print(f"dpkg-query: no packages found matching {name}", file=sys.stderr)
             status = 1
     return status
+
+
+def _matches(pattern: str, packages: dict[str, Stanza]) -> list[str]:
+    if not set(pattern) & set("*?["):
+        return [pattern] if pattern in packages else []
+    import fnmatch  # with `re` as much as all the rest together, and seldom needed
+
+    return fnmatch.filter(packages, pattern)
 
 
 def render(form: str, stanza: Stanza) -> str:
@@ -54,9 +60,11 @@ def render(form: str, stanza: Stanza) -> str:
         "db:Status-Want": stanza["Status"].split()[0],
         "db:Status-Eflag": "ok",
     }
-    filled = re.sub(
-        r"\$\{([^};]+)(?:;(-?\d+))?\}", lambda match: _pad(values.get(match[1], ""), int(match[2] or 0)), form
-    )
+    filled, *fields = form.split("${")
+    for field in fields:
+        inner, _, after = field.partition("}")
+        name, _, width = inner.partition(";")
+        filled += _pad(values.get(name, ""), int(width or 0)) + after
     return filled.replace("\\n", "\n").replace("\\t", "\t")
 
 
