@@ -72,8 +72,7 @@ answer_job() { # OFFSET WAIT FRESH: waits for news; at most 256 KiB of log
     age=0
     read -r epoch <"$attempt/epoch"
     [ "$3" = 1 ] || {
-        read -r started <"$attempt/started"
-        age=$(($(date +%s) - started))
+        age=$(($(date +%s) - $(date -r "$attempt/epoch" +%s))) # written as it began, and never again
     }
     echo "takeoff1 state=$job_state rc=$rc rebooted=$rebooted fresh=$3 attempt=${attempt##*/} next=$(($1 + count))" \
         "size=$size age=$age epoch=$epoch folder=${attempt#"$root"}"
@@ -140,8 +139,7 @@ job_ensure() { # EPOCH AUTHORITIES OPERATION HOST STEP ATTEMPT WAIT [ARGUMENT...
     if [ "$again" = 1 ]; then
         attempt=$job/$((newest + 1))
         { [ ! -e "$job/.new" ] || rm -rf "$job/.new"; } && mkdir -p "$job/.new" && mv "$payload" "$job/.new/script" &&
-            : >"$job/.new/log" && echo "$boot" >"$job/.new/boot" && echo "$1" >"$job/.new/epoch" &&
-            date +%s >"$job/.new/started" ||
+            : >"$job/.new/log" && echo "$boot" >"$job/.new/boot" && echo "$1" >"$job/.new/epoch" ||
             fail 73 "takeoff: cannot write to $shown: is the disk full?"
         exec 8>"$job/.new/run.lock"
         flock 8

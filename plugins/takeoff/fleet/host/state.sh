@@ -11,12 +11,12 @@
 #
 # State, below STATE_DIR/ENVIRONMENT (all of it below TAKEOFF_HOST_ROOT, which only the process lab sets):
 #   fence                              highest epoch, authority's id, newest point of no return
-#   jobs/OPERATION/HOST/STEP/ATTEMPT/  script log boot epoch pid started rc killed reported
+#   jobs/OPERATION/HOST/STEP/ATTEMPT/  script log boot epoch pid rc killed reported
 #   journal, copy                      the environment's journal, or another host's copy of it
 # shellcheck disable=SC2015  # in `A && B || fail` both failures shall fail
 set -u
 umask 077
-LC_ALL=C.UTF-8
+LC_ALL=C # bytes are all that counts here, and each of the many small commands starts a quarter faster than with UTF-8
 export LC_ALL
 root=${TAKEOFF_HOST_ROOT:-}
 [ "$root" ] || PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
