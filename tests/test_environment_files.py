@@ -74,14 +74,17 @@ def test_a_file_is_called_as_its_environment_is(tmp_path: Path) -> None:
         load_environment(str(path))
 
 
-@pytest.mark.parametrize("text", [b"\xff\xfe", None], ids=["no UTF-8", "no right to read: a folder"])
-def test_a_file_that_cannot_be_read_is_said(
-    tmp_path: Path, text: bytes | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "lab.yml"
-    path.mkdir() if text is None else path.write_bytes(text)
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lab.yml").mkdir()
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(ConfigError, match="cannot be read"):
+        load_environment("lab")
+
+
+def test_the_line_that_is_no_utf_8_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lab.yml").write_bytes("name: lab\n# Zürich\n".encode("latin-1"))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(ConfigError, match=r"lab\.yml:2: this is no UTF-8"):
         load_environment("lab")
 
 

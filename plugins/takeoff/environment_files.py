@@ -107,8 +107,11 @@ def _read(path: Path) -> LoadedEnvironment:
         )
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: this is no UTF-8: save the file in that encoding") from None
     environment, sha256 = parse_environment(text, str(path))
     if environment.name != path.stem:
         raise ConfigError(
