@@ -187,7 +187,10 @@ async def _text(inventory: Inventory, folder: Path, field: str) -> str:
     except TimeoutError:
         raise ConfigError(f"{field}.command: {told} gave no inventory within {COMMAND_TIMEOUT_S:.0f} s") from None
     except OSError as error:
-        raise ConfigError(f"{field}.command: {told} cannot be started: {error.strerror}") from None
+        raise ConfigError(
+            f"{field}.command: {told} cannot be started: {error.strerror}; install {command[0]} on this machine, as on "
+            "every one that runs takeoff or a worker of Airflow, or give its path"
+        ) from None
     if status:
         said = errors.decode("utf-8", "replace").strip()[-500:]
         raise ConfigError(f"{field}.command: {told} exited {status}: {said}")
