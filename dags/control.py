@@ -16,12 +16,17 @@ from takeoff.operators.rollback_runbooks import control_runbook
 
 PARAMS = {
     "action": Param(ControlAction.LOOK.value, type="string", enum=[action.value for action in ControlAction]),
-    "reason": Param("", type="string", description="Why; kept in the journal. pause and release_lease need one."),
-    "for": Param("", type="string", description="How long a pause holds: 2h, 3d; until it is resumed if empty."),
+    # The form takes nothing for an answer only where null is one of the types.
+    "reason": Param(
+        None, type=["null", "string"], description="Why; kept in the journal. pause and release_lease need one."
+    ),
+    "for": Param(
+        None, type=["null", "string"], description="How long a pause holds: 2h, 3d; until it is resumed if empty."
+    ),
     "stop_after": Param(
-        "",
-        type="string",
-        enum=["", "host", "batch"],
+        None,
+        type=["null", "string"],
+        enum=[None, "", "host", "batch"],
         description="A pause stops the open operation too, once the hosts in flight, or all of the batch, are done.",
     ),
     "version": Param(

@@ -31,7 +31,7 @@ PARAMS = {
         pattern=VERSION_PATTERN,
         description="Version to deploy; empty: the newest that qualifies.",
     ),
-    "reason": Param("", type="string", description="Why; kept in the journal."),
+    "reason": Param(None, type=["null", "string"], description="Why; kept in the journal."),
     "skip": Param(
         {},
         type="object",

@@ -49,9 +49,13 @@ class PostDeployApproval(ApprovalOperator):
             "retry_delay": RETRY_DELAY,
             "retry_policy": RETRY_POLICY,
             "params": {
-                COMMENT: Param("", type="string", description="Kept in the journal.", source="task"),
+                # The form has its buttons only once every field is filled in whose type is not also null.
+                COMMENT: Param(None, type=["null", "string"], description="Kept in the journal.", source="task"),
                 REQUESTED_BY: Param(
-                    "", type="string", description="For a service that answers for somebody: for whom.", source="task"
+                    None,
+                    type=["null", "string"],
+                    description="For a service that answers for somebody: for whom.",
+                    source="task",
                 ),
             },
         }
