@@ -26,7 +26,7 @@ PARAMS = {
     "stop_after": Param(
         None,
         type=["null", "string"],
-        enum=[None, "", "host", "batch"],
+        enum=[None, "", "host", "batch"],  # "" from scripts that fill in everything
         description="A pause stops the open operation too, once the hosts in flight, or all of the batch, are done.",
     ),
     "version": Param(

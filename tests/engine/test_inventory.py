@@ -104,7 +104,7 @@ async def test_a_command_is_run_without_a_shell_in_the_files_folder(tmp_path: Pa
         ("file: {folder}/hosts", "[web]", "group 'web' of the inventory has no hosts"),
         ("file: {folder}/hosts", "[web]\n'web 01; rm'", "a host of group 'web': 'web 01; rm'"),
         ("file: {folder}/hosts", "[web]\nweb-01", "host 'web-01' is named twice"),
-        ("command: [/nowhere/inventory]", "", r"command: /nowhere/inventory cannot be started: .*; install "),
+        ("command: [/nowhere/inventory]", "", r"inventory\.command: /nowhere/inventory cannot be started: .*; install"),
         ("command: [sh, -c, 'echo broken >&2; exit 3']", "", "exited 3: broken"),
     ],
     ids=[
